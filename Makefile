@@ -1,0 +1,26 @@
+# `make run` and `make test` need Python 3.11 or newer and make; everything else is installed into .venv.
+PYTHON ?= python3
+SUITE ?= quick
+ARGS ?=
+BIN = .venv/bin
+
+.PHONY: run test
+
+run: .venv/installed
+	$(BIN)/labelbench run --suite $(SUITE) $(ARGS)
+
+test: .venv/installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest -n auto $(ARGS)
+
+# The marks are written last, so that an interrupted installation is taken up again.
+.venv/installed: pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --editable .
+	touch $@
+
+.venv/installed-dev: .venv/installed
+	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	touch $@

@@ -1,0 +1,86 @@
+"""labelbench: what happens to an image classifier when the label it learns to output changes.
+
+This module is what plugins import, and nothing else. Names are loaded when they are first used, so that importing
+it loads neither torch nor any other heavy library.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from labelbench.datasets import Dataset, Images, Split
+    from labelbench.errors import InputError, LabelbenchError, MachineError, PluginError, UnknownName
+    from labelbench.evaluation import Context, Evaluator, Measurement, Needs, Score
+    from labelbench.hookspecs import hookimpl
+    from labelbench.labels import LabelSet
+    from labelbench.networks import Network
+    from labelbench.registry import label
+    from labelbench.runs import RunSpec, derived_seed
+    from labelbench.settings import Settings, current_settings
+    from labelbench.training import Trained
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "Context": "evaluation",
+    "Dataset": "datasets",
+    "Evaluator": "evaluation",
+    "Images": "datasets",
+    "InputError": "errors",
+    "LabelSet": "labels",
+    "LabelbenchError": "errors",
+    "MachineError": "errors",
+    "Measurement": "evaluation",
+    "Needs": "evaluation",
+    "Network": "networks",
+    "PluginError": "errors",
+    "RunSpec": "runs",
+    "Score": "evaluation",
+    "Settings": "settings",
+    "Split": "datasets",
+    "Trained": "training",
+    "UnknownName": "errors",
+    "current_settings": "settings",
+    "derived_seed": "runs",
+    "hookimpl": "hookspecs",
+    "label": "registry",
+}
+
+__all__ = [  # noqa: RUF022  (types first, then functions)
+    "Context",
+    "Dataset",
+    "Evaluator",
+    "Images",
+    "InputError",
+    "LabelSet",
+    "LabelbenchError",
+    "MachineError",
+    "Measurement",
+    "Needs",
+    "Network",
+    "PluginError",
+    "RunSpec",
+    "Score",
+    "Settings",
+    "Split",
+    "Trained",
+    "UnknownName",
+    "current_settings",
+    "derived_seed",
+    "hookimpl",
+    "label",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'labelbench' has no attribute {name!r}")
+    value = getattr(import_module(f"labelbench.{_HOME[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_HOME])

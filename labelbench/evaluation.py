@@ -1,0 +1,233 @@
+"""What an evaluator is, what it may ask for, and what it gives back."""
+
+from __future__ import annotations
+
+import abc
+import dataclasses
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from labelbench.errors import PluginError
+from labelbench.runs import RunSpec, derived_seed
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from labelbench.datasets import Dataset, Images, Split
+    from labelbench.labels import LabelSet
+    from labelbench.training import Trained
+
+Arrays = Mapping[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Score:
+    """One number of a measurement.
+
+    Attributes:
+        name: column name; parts are separated by ``/`` (``"adaptive/8"``).
+        value: the number, or None where it means nothing or could not be measured; ``note`` then says why.
+        unit: ``"share"`` for 0 to 1 (shown in percent), else the unit in words (``"bits"``, ``"epochs"``), or ``""``.
+        higher_is_better: True, False, or None where neither is.
+        interval: 95 % interval of the value, or None.
+        count: how many images (or pairs, classes) the value is taken over, or None.
+        note: what the reader must know about this value.
+    """
+
+    name: str
+    value: float | None
+    unit: str = ""
+    higher_is_better: bool | None = None
+    interval: tuple[float, float] | None = None
+    count: int | None = None
+    note: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.name or not self.name.isprintable():
+            raise PluginError(f"score name {self.name!r}; expected printable text")
+        if self.value is None:
+            if not self.note:
+                raise PluginError(f"score {self.name!r} has no value; its note must say why")
+        elif not isinstance(self.value, int | float | np.integer | np.floating) or not math.isfinite(self.value):
+            raise PluginError(f"score {self.name!r} is {self.value!r}; expected a finite number, or None with a note")
+        else:
+            object.__setattr__(self, "value", float(self.value))
+
+    @staticmethod
+    def share(name: str, hits: int, count: int, *, higher_is_better: bool | None = True, note: str = "") -> Score:
+        """``hits`` of ``count`` with its Wilson interval."""
+        if count == 0:
+            return Score(name, None, "share", higher_is_better, count=0, note=note or "no image to count")
+        return Score(name, hits / count, "share", higher_is_better, wilson_interval(hits, count), count, note)
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """What an evaluator found.
+
+    Attributes:
+        scores: go to the leaderboard, in this order.
+        arrays: small arrays kept beside the scores (per-image outcomes, curves), by name.
+        details: further JSON values for the record (counts of gradient evaluations, settings found, findings).
+    """
+
+    scores: tuple[Score, ...]
+    arrays: Arrays = field(default_factory=dict)
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "scores", tuple(self.scores))
+        names = [score.name for score in self.scores]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise PluginError(f"measurement has score {twice[0]!r} twice")
+
+    def __getitem__(self, name: str) -> Score:
+        """The score of that name.
+
+        Raises:
+            KeyError: there is none.
+        """
+        for score in self.scores:
+            if score.name == name:
+                return score
+        raise KeyError(name)
+
+
+@dataclass(frozen=True)
+class Needs:
+    """What an evaluator asks for.
+
+    Attributes:
+        trainings: runs whose networks it looks at. None at all for an evaluator that looks at labels alone: it is
+            then asked once for each label of each data set.
+        measurements: ``(run, evaluator name)`` whose scores it builds on.
+        snapshots: shares of training, above 0 to 1, after which it wants to see each network.
+    """
+
+    trainings: tuple[RunSpec, ...] = ()
+    measurements: tuple[tuple[RunSpec, str], ...] = ()
+    snapshots: tuple[float, ...] = ()
+
+
+class Evaluator(abc.ABC):
+    """Measures trained networks, or labels. Subclasses are frozen dataclasses; their fields are their settings.
+
+    Attributes:
+        version: raised whenever equal inputs give other scores; results of two versions are never mixed.
+        explanations: a sentence for each score name or its first part.
+    """
+
+    version: int = 1
+    explanations: Mapping[str, str] = {}
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Every setting as JSON values: the fields of the dataclass."""
+        return dataclasses.asdict(self) if dataclasses.is_dataclass(self) else {}
+
+    def needs(self, run: RunSpec) -> Needs:
+        """What is asked for to measure ``run``: its own network, unless overridden."""
+        return Needs(trainings=(run,))
+
+    @abc.abstractmethod
+    def evaluate(self, context: Context) -> Measurement:
+        """Measure ``context.run``."""
+
+
+class Context:
+    """What an evaluator is given. It reads and stores through this object alone.
+
+    Attributes:
+        run: the run that is measured.
+        dataset: its data set.
+        labels: its labels.
+        images: its images; :attr:`test` is the part that is measured.
+        test: the test images that are measured, ``--test-images`` of them.
+    """
+
+    def __init__(
+        self,
+        *,
+        run: RunSpec,
+        dataset: Dataset,
+        labels: LabelSet,
+        images: Callable[[], Images],
+        test: Callable[[], Split],
+        trained: Callable[[RunSpec], Trained],
+        outputs: Callable[[RunSpec], Tensor],
+        snapshot: Callable[[RunSpec, float], Trained],
+        measurement: Callable[[RunSpec, str], Measurement],
+        part: Callable[[str, Callable[[], Arrays]], Arrays],
+        report: Callable[[str, float], None],
+    ) -> None:
+        self.run = run
+        self.dataset = dataset
+        self.labels = labels
+        self._images = images
+        self._test = test
+        self._trained = trained
+        self._outputs = outputs
+        self._snapshot = snapshot
+        self._measurement = measurement
+        self._part = part
+        self._report = report
+
+    @property
+    def images(self) -> Images:
+        """All images of the data set."""
+        return self._images()
+
+    @property
+    def test(self) -> Split:
+        """The test images that are measured."""
+        return self._test()
+
+    def trained(self, run: RunSpec | None = None) -> Trained:
+        """The trained network of ``run`` (by default the one measured), in eval mode on its device."""
+        return self._trained(run or self.run)
+
+    def outputs(self, run: RunSpec | None = None) -> Tensor:
+        """``(test images, *label shape)`` float32 on the CPU: computed once for all evaluators."""
+        return self._outputs(run or self.run)
+
+    def snapshot(self, share: float, run: RunSpec | None = None) -> Trained:
+        """The network as it was after ``share`` of its training, one of the needed ``snapshots``."""
+        return self._snapshot(run or self.run, share)
+
+    def measurement(self, run: RunSpec, evaluator: str) -> Measurement:
+        """A finished measurement named in the needs."""
+        return self._measurement(run, evaluator)
+
+    def part(self, name: str, compute: Callable[[], Arrays]) -> Arrays:
+        """Arrays of a finished part: read back if this evaluation was interrupted after it, else computed and stored."""
+        return self._part(name, compute)
+
+    def seed(self, *axis: object) -> int:
+        """A seed derived from the run's own, for one axis of this evaluation's randomness."""
+        return derived_seed(self.run.seed, *axis)
+
+    def report(self, doing: str, share: float) -> None:
+        """Tell the reader what is being done and how much of it is done, 0 to 1."""
+        self._report(doing, share)
+
+
+def wilson_interval(hits: int, count: int, z: float = 1.959964) -> tuple[float, float]:
+    """95 % interval of a share (Wilson 1927).
+
+    Args:
+        hits: successes, 0 to ``count``.
+        count: trials, 1 or more.
+        z: quantile of the normal distribution.
+
+    >>> tuple(round(bound, 3) for bound in wilson_interval(8, 10))
+    (0.49, 0.943)
+    """
+    share = hits / count
+    centre = (share + z * z / (2 * count)) / (1 + z * z / count)
+    half = z / (1 + z * z / count) * math.sqrt(share * (1 - share) / count + z * z / (4 * count * count))
+    return max(0.0, centre - half), min(1.0, centre + half)

@@ -1,0 +1,267 @@
+"""LabelSet: what a network learns to output for each class, and how outputs are read as classes again."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from labelbench.errors import PluginError
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+LOSSES = ("cross-entropy", "smooth-l1", "mse")
+# Sizes of the difference tensor when near-ties are decided again in float64.
+_RECHECK_ELEMENTS = 1 << 24
+# Rounding of a float32 product of centred vectors, relative to the product of their norms; a generous bound:
+# what lies closer together than this is decided again in float64.
+_PRODUCT_ROUNDING = 32 * float(np.finfo(np.float32).eps)
+
+
+@dataclass(frozen=True, eq=False)
+class LabelSet:
+    """Targets of all classes, the loss that pulls outputs to them, and the way back from outputs to classes.
+
+    Attributes:
+        targets: ``(num_classes, *shape)`` float32, finite, rows pairwise distinct; ``shape`` is ``(length,)`` or
+            ``(side, side)`` with side a multiple of 16. Row i belongs to class i. Any float array is accepted
+            and stored as a read-only float32 copy.
+        loss: ``"cross-entropy"`` (targets are class probabilities), ``"smooth-l1"`` (beta 1, mean over elements;
+            what the paper uses for every label but category) or ``"mse"`` (mean over elements).
+        provenance: how the targets were made, as JSON values: recipe, source files and their hashes, seeds.
+            The key ``"identity"``, if given, names the label across machines in place of the hash of its
+            targets (for labels whose floating-point values differ a little between machines).
+
+    Raises:
+        PluginError: targets that break the contract above; the message says which part.
+
+    >>> labels = LabelSet(np.eye(3), loss="cross-entropy", provenance={"recipe": "identity"})
+    >>> labels.shape, labels.num_classes
+    ((3,), 3)
+    """
+
+    targets: np.ndarray
+    loss: str = "smooth-l1"
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "targets", _checked(self.targets))
+        object.__setattr__(self, "provenance", MappingProxyType(dict(self.provenance)))
+        if self.loss not in LOSSES:
+            raise PluginError(f"label loss {self.loss!r} is unknown; expected one of {', '.join(LOSSES)}")
+        if self.loss == "cross-entropy" and self.targets.ndim != 2:
+            raise PluginError(f"cross-entropy needs targets (classes, classes); got shape {self.targets.shape}")
+
+    @property
+    def num_classes(self) -> int:
+        """Number of classes."""
+        return int(self.targets.shape[0])
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of one target: ``(length,)`` or ``(side, side)``."""
+        return tuple(int(size) for size in self.targets.shape[1:])
+
+    @cached_property
+    def sha256(self) -> str:
+        """Hash of shape and little-endian float32 values of the targets."""
+        digest = hashlib.sha256(repr(self.targets.shape).encode())
+        digest.update(np.ascontiguousarray(self.targets, dtype="<f4").tobytes())
+        return digest.hexdigest()
+
+    @property
+    def identity(self) -> str:
+        """What makes two label sets the same: ``provenance["identity"]`` if given, else :attr:`sha256`."""
+        return str(self.provenance.get("identity") or self.sha256)
+
+    @cached_property
+    def squared_distances(self) -> np.ndarray:
+        """``(num_classes, num_classes)`` float64: sum of squared differences between targets."""
+        flat = self.targets.reshape(self.num_classes, -1).astype(np.float64)
+        flat -= flat.mean(axis=0)
+        norms = (flat**2).sum(axis=1)
+        squared = np.maximum(norms[:, None] + norms[None, :] - 2 * flat @ flat.T, 0.0)
+        np.fill_diagonal(squared, 0.0)
+        return squared
+
+    @property
+    def logit_scale(self) -> float:
+        """10 / median squared distance between two targets: the scale of :meth:`logits`."""
+        rows, columns = np.triu_indices(self.num_classes, k=1)
+        return float(10.0 / np.median(self.squared_distances[rows, columns]))
+
+    def loss_of(self, outputs: Tensor, classes: Tensor) -> Tensor:
+        """Training loss of every output against the target of its class.
+
+        Args:
+            outputs: ``(batch, *shape)`` floating point.
+            classes: ``(batch,)`` int64 class indices.
+
+        Returns:
+            ``(batch,)`` float32, differentiable.
+        """
+        from torch.nn import functional
+
+        outputs = outputs.float()
+        targets = self.targets_on(outputs.device)[classes]
+        if self.loss == "cross-entropy":
+            return functional.cross_entropy(outputs, targets, reduction="none")
+        element_loss = functional.smooth_l1_loss if self.loss == "smooth-l1" else functional.mse_loss
+        return element_loss(outputs, targets, reduction="none").flatten(1).mean(dim=1)
+
+    def distances(self, outputs: Tensor) -> Tensor:
+        """Squared Euclidean distance of every output to every target.
+
+        Args:
+            outputs: ``(batch, *shape)`` floating point.
+
+        Returns:
+            ``(batch, num_classes)`` float32, differentiable; one matrix product, exact to its rounding.
+        """
+        decoder = self._on(outputs.device)
+        centred = outputs.float().flatten(1) - decoder.mean
+        return (centred.square().sum(dim=1, keepdim=True) + decoder.norms - 2 * centred @ decoder.centred.T).clamp_min(0)
+
+    def logits(self, outputs: Tensor) -> Tensor:
+        """Decoded logits: minus the squared distance to every target, times :attr:`logit_scale`.
+
+        Terms that are equal for all classes are left out, since no softmax, margin or ranking depends on them.
+
+        Args:
+            outputs: ``(batch, *shape)`` floating point.
+
+        Returns:
+            ``(batch, num_classes)`` float32, differentiable.
+        """
+        decoder = self._on(outputs.device)
+        centred = outputs.float().flatten(1) - decoder.mean
+        return self.logit_scale * (2 * centred @ decoder.centred.T - decoder.norms)
+
+    def nearest(self, outputs: Tensor) -> Tensor:
+        """Class whose target has the smallest mean squared difference to the output (paper, section 3.2).
+
+        One matrix product decides; where two classes lie closer than its rounding, float64 differences decide,
+        and of equals the lowest class index.
+
+        Args:
+            outputs: ``(batch, *shape)`` floating point; rows that are not finite decode to class 0.
+
+        Returns:
+            ``(batch,)`` int64.
+        """
+        import torch
+
+        with torch.no_grad():
+            decoder = self._on(outputs.device)
+            flat = outputs.float().flatten(1)
+            centred = flat - decoder.mean
+            scores = centred @ decoder.centred.T - decoder.norms / 2
+            best, classes = scores.max(dim=1)
+            slack = 2 * _PRODUCT_ROUNDING * (centred.norm(dim=1) + decoder.largest_norm) * decoder.largest_norm
+            close = scores >= (best - slack)[:, None]
+            for rows in (close.sum(dim=1) > 1).nonzero().flatten().split(self._recheck_rows):
+                exact = self._exact_distances(flat[rows])
+                exact[~close[rows]] = torch.inf
+                classes[rows] = exact.argmin(dim=1).to(classes.device)
+            return torch.where(flat.isfinite().all(dim=1), classes, torch.zeros_like(classes))
+
+    def accepted(self, outputs: Tensor, classes: Tensor, threshold: float = 3.5) -> Tensor:
+        """Whether the smooth L1 difference to the true label lies below the paper's threshold.
+
+        Args:
+            outputs: ``(batch, *shape)`` floating point.
+            classes: ``(batch,)`` int64 true classes.
+            threshold: the paper uses 3.5.
+
+        Returns:
+            ``(batch,)`` bool.
+        """
+        from torch.nn import functional
+
+        outputs = outputs.float()
+        targets = self.targets_on(outputs.device)[classes]
+        return functional.smooth_l1_loss(outputs, targets, reduction="none").flatten(1).mean(dim=1) < threshold
+
+    def targets_on(self, device: torch.device) -> Tensor:
+        """The targets as a float32 tensor on ``device``; copied there once."""
+        return self._on(device).targets
+
+    @property
+    def _recheck_rows(self) -> int:
+        return max(1, _RECHECK_ELEMENTS // self.targets.size)
+
+    def _exact_distances(self, flat: Tensor) -> Tensor:
+        import torch
+
+        # Some devices have no float64; the few rows that come here are decided on the CPU.
+        rows = flat.to("cpu", torch.float64)
+        targets = self.targets_on(torch.device("cpu")).flatten(1).double()
+        return (rows[:, None, :] - targets[None, :, :]).square().sum(dim=2)
+
+    @cached_property
+    def _decoders(self) -> dict[torch.device, _Decoder]:
+        return {}
+
+    def _on(self, device: torch.device) -> _Decoder:
+        if device not in self._decoders:
+            self._decoders[device] = _Decoder.of(self.targets, device)
+        return self._decoders[device]
+
+
+@dataclass(frozen=True, eq=False)
+class _Decoder:
+    """Targets on one device: as they are; and flat, without their mean row, with squared norms."""
+
+    targets: Tensor
+    mean: Tensor
+    centred: Tensor
+    norms: Tensor
+    largest_norm: Tensor
+
+    @staticmethod
+    def of(targets: np.ndarray, device: torch.device) -> _Decoder:
+        import torch
+
+        flat = targets.reshape(len(targets), -1).astype(np.float64)
+        # Rounded first: what is subtracted from outputs must be what was subtracted from targets.
+        mean = flat.mean(axis=0).astype(np.float32)
+        centred = flat - mean
+        norms = (centred**2).sum(axis=1)
+
+        def put(array: np.ndarray) -> Tensor:
+            return torch.tensor(array, dtype=torch.float32, device=device)
+
+        return _Decoder(put(targets), put(mean), put(centred), put(norms), put(np.sqrt(norms.max())))
+
+
+Provider = Callable[..., LabelSet]
+
+
+def _checked(given: object) -> np.ndarray:
+    """A read-only float32 copy of ``given``, or a PluginError that says what is wrong with it."""
+    array = np.asarray(given)
+    if array.dtype.kind not in "fiub":
+        raise PluginError(f"label targets must be numbers; got dtype {array.dtype}")
+    targets = np.array(array, dtype=np.float32, order="C")
+    expected = "(classes, length) or (classes, side, side) with side a multiple of 16"
+    if targets.ndim not in (2, 3) or targets.shape[0] < 2 or 0 in targets.shape:
+        raise PluginError(f"label targets have shape {targets.shape}; expected {expected}, two classes or more")
+    if targets.ndim == 3 and (targets.shape[1] != targets.shape[2] or targets.shape[1] % 16):
+        raise PluginError(f"label targets have shape {targets.shape}; expected {expected}")
+    if not np.isfinite(targets).all():
+        bad = int((~np.isfinite(targets)).sum())
+        raise PluginError(f"label targets hold {bad} value(s) that are not finite (NaN or infinite)")
+    seen: dict[bytes, int] = {}
+    for index, row in enumerate(targets):
+        first = seen.setdefault((row + 0.0).tobytes(), index)
+        if first != index:
+            raise PluginError(f"label targets of classes {first} and {index} are equal; no output could tell them apart")
+    targets.setflags(write=False)
+    return targets

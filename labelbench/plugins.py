@@ -1,0 +1,233 @@
+"""Find installed plugins, keep the broken ones apart with their reasons, and look names up."""
+
+from __future__ import annotations
+
+import inspect
+import os
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.metadata import Distribution, EntryPoint, distributions
+from types import MappingProxyType
+from typing import Any
+
+import pluggy
+
+from labelbench import hookspecs
+from labelbench.errors import PluginError, UnknownName, one_line
+
+GROUP = "labelbench"
+_CORE = "labelbench"
+
+# hook -> (kind of thing it registers, how each registered function is called)
+_HOOKS = {
+    "register_labels": ("label", ("dataset", "argument")),
+    "register_backbones": ("backbone", ("argument", "size")),
+    "register_evaluators": ("evaluator", ("argument",)),
+}
+
+
+@dataclass(frozen=True)
+class Origin:
+    """The distribution that a plugin came with.
+
+    Attributes:
+        plugin: name of the entry point.
+        distribution: name of the installed distribution.
+        version: its version.
+    """
+
+    plugin: str
+    distribution: str
+    version: str
+
+    def __str__(self) -> str:
+        return f"{self.distribution} {self.version}"
+
+
+@dataclass(frozen=True)
+class Broken:
+    """A plugin, or one name of a plugin, that cannot be used, and why."""
+
+    origin: Origin
+    reason: str
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One registered name.
+
+    Attributes:
+        name: what the user writes before the first colon.
+        function: provider, builder or maker, as the hook says.
+        origin: where it comes from.
+    """
+
+    name: str
+    function: Callable[..., Any]
+    origin: Origin
+
+    @property
+    def summary(self) -> str:
+        """First line of the function's docstring."""
+        return (inspect.getdoc(self.function) or "").partition("\n")[0]
+
+
+@dataclass(frozen=True)
+class Plugins:
+    """Everything that installed plugins registered.
+
+    Attributes:
+        labels, backbones, evaluators: entries by name, in alphabetical order.
+        broken: plugins that could not be loaded, and names that were refused.
+        loaded: the plugins in use.
+    """
+
+    labels: Mapping[str, Entry]
+    backbones: Mapping[str, Entry]
+    evaluators: Mapping[str, Entry]
+    broken: tuple[Broken, ...] = ()
+    loaded: tuple[Origin, ...] = field(default=())
+
+    def find(self, kind: str, name: str) -> tuple[Entry, str]:
+        """Look up ``NAME`` or ``NAME:ARGUMENT``.
+
+        Args:
+            kind: ``"label"``, ``"backbone"`` or ``"evaluator"``.
+            name: as the user wrote it.
+
+        Returns:
+            The entry, and the argument (empty if none was given).
+
+        Raises:
+            UnknownName: no plugin registers the part before the colon.
+        """
+        entries: Mapping[str, Entry] = getattr(self, f"{kind}s")
+        base, _, argument = name.partition(":")
+        if base not in entries:
+            hint = ""
+            if self.broken:
+                hint = f"({len(self.broken)} broken plugin(s): see `labelbench list plugins`)"
+            raise UnknownName(kind, base, entries, hint)
+        return entries[base], argument
+
+
+def plugins() -> Plugins:
+    """The installed plugins that ``LABELBENCH_PLUGINS`` admits, found once per process.
+
+    ``LABELBENCH_PLUGINS`` lists entry-point names of third parties to use, separated by commas; empty means
+    built-ins only; unset means all.
+    """
+    return _load(os.environ.get("LABELBENCH_PLUGINS"))
+
+
+@cache
+def _load(selection: str | None) -> Plugins:
+    wanted = None if selection is None else {name.strip() for name in selection.split(",") if name.strip()}
+    points = [
+        (origin, point) for origin, point in _entry_points() if wanted is None or _is_core(origin) or point.name in wanted
+    ]
+    broken: list[Broken] = []
+    if wanted is not None:
+        missing = wanted - {point.name for _, point in points}
+        broken += [Broken(Origin(name, "-", "-"), "named in LABELBENCH_PLUGINS, not installed") for name in sorted(missing)]
+    registered: dict[str, list[Entry]] = defaultdict(list)
+    loaded: list[Origin] = []
+    for origin, point in points:
+        try:
+            found = list(_register(origin, point))
+        except Exception as error:  # a plugin can fail in any way; none may stop the others
+            broken.append(Broken(origin, one_line(error)))
+        else:
+            loaded.append(origin)
+            for kind, entry in found:
+                registered[kind].append(entry)
+    tables = {kind: _without_duplicates(kind, registered[kind], broken) for kind, _ in _HOOKS.values()}
+    return Plugins(tables["label"], tables["backbone"], tables["evaluator"], tuple(broken), tuple(loaded))
+
+
+def _entry_points() -> Iterator[tuple[Origin, EntryPoint]]:
+    """Entry points of our group, each with its distribution; built-ins first, then by name."""
+    found: dict[tuple[str, str], tuple[Origin, EntryPoint]] = {}
+    for distribution in distributions():
+        for point in distribution.entry_points:
+            if point.group == GROUP:
+                origin = Origin(point.name, _name(distribution), distribution.version or "unknown")
+                # The first one on the path is the one that Python imports.
+                found.setdefault((origin.distribution, point.name), (origin, point))
+    return iter(sorted(found.values(), key=lambda pair: (not _is_core(pair[0]), pair[0].distribution, pair[0].plugin)))
+
+
+def _name(distribution: Distribution) -> str:
+    return distribution.metadata["Name"] or "unknown"
+
+
+def _is_core(origin: Origin) -> bool:
+    return origin.distribution == _CORE
+
+
+def _register(origin: Origin, point: EntryPoint) -> Iterator[tuple[str, Entry]]:
+    """Load one plugin by itself and yield what it registers.
+
+    A manager of its own keeps each plugin's mistakes apart; pluggy checks its hooks against the specifications.
+    """
+    try:
+        module = point.load()
+    except SystemExit as error:
+        raise PluginError(f"exits on import ({error.code})") from error
+    manager = pluggy.PluginManager(GROUP)
+    manager.add_hookspecs(hookspecs)
+    manager.register(module, name=origin.plugin)
+    manager.check_pending()
+    if not manager.get_hookcallers(module):
+        raise PluginError(
+            f"{point.value} has no hook implementation; decorate one of {', '.join(_HOOKS)} with @labelbench.hookimpl"
+        )
+    for hook, (kind, parameters) in _HOOKS.items():
+        for result in getattr(manager.hook, hook)():
+            if not isinstance(result, Mapping):
+                raise PluginError(f"{hook}() returned {type(result).__name__}; expected a dict of names and functions")
+            for name, function in result.items():
+                yield kind, Entry(_valid_name(hook, name), _valid_function(hook, name, function, parameters), origin)
+
+
+def _valid_name(hook: str, name: object) -> str:
+    if not isinstance(name, str) or not name.strip() or ":" in name or "," in name or not name.isprintable():
+        raise PluginError(f"{hook}() returned the name {name!r}; expected printable text without colon or comma")
+    return name
+
+
+def _valid_function(hook: str, name: object, function: object, parameters: tuple[str, ...]) -> Callable[..., Any]:
+    call = f"{name}({', '.join(parameters)})"
+    if not callable(function):
+        raise PluginError(f"{hook}() returned {type(function).__name__} for {name!r}; expected a function {call}")
+    try:
+        inspect.signature(function).bind(*parameters)
+    except TypeError as error:
+        raise PluginError(f"{hook}(): {name!r} cannot be called as {call}: {error}") from error
+    except ValueError:
+        pass  # some built-in callables have no signature to read
+    return function
+
+
+def _without_duplicates(kind: str, entries: list[Entry], broken: list[Broken]) -> Mapping[str, Entry]:
+    """Entries by name; a name of the core stays the core's, a name of two third parties is refused to both."""
+    by_name: dict[str, list[Entry]] = defaultdict(list)
+    for entry in entries:
+        by_name[entry.name].append(entry)
+    table = {}
+    for name, same in sorted(by_name.items()):
+        core = [entry for entry in same if _is_core(entry.origin)]
+        owner = core[0] if core else same[0] if len(same) == 1 else None
+        if owner:
+            table[name] = owner
+        for entry in same:
+            if entry is owner:
+                continue
+            others = " and ".join(
+                f"{other.origin.plugin} ({other.origin})" for other in (core or same) if other is not entry
+            )
+            why = "built in" if core else "registered twice and refused to both"
+            broken.append(Broken(entry.origin, f"{kind} {name!r} is {why}: also in {others}"))
+    return MappingProxyType(table)

@@ -1,0 +1,158 @@
+"""How a network is trained: recipes as frozen values."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+from labelbench.errors import InputError, UnknownName
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a network is trained (paper, section 4.1; the defaults are the paper's).
+
+    Attributes:
+        name: name shown beside results.
+        epochs: passes over the training images.
+        batch_size: images per step.
+        learning_rate: peak learning rate of stochastic gradient descent.
+        momentum: of stochastic gradient descent.
+        nesterov: whether momentum looks ahead.
+        weight_decay: added to every gradient, times the weight.
+        schedule: ``"step"`` multiplies the rate by ``decay`` once each of ``milestones`` epochs are done;
+            ``"one-cycle"`` rises linearly over the first ``warmup`` share of all steps and falls linearly to 0.
+        milestones: epochs done at which the ``step`` schedule decays.
+        decay: factor of the ``step`` schedule.
+        warmup: share of all steps in which the rate of ``one-cycle`` rises, 0 to 1.
+        crop_padding: zero pixels added around an image before a random crop of its size; 0 for no crop.
+        flip: whether images are mirrored left to right at random, where the data set allows it.
+        minimum_steps: epochs are added until this many steps are done, so that small shares of the data are
+            not also short trainings.
+
+    >>> Recipe().with_epochs(4).milestones
+    (2, 3)
+    """
+
+    name: str = "paper"
+    epochs: int = 600
+    batch_size: int = 128
+    learning_rate: float = 0.1
+    momentum: float = 0.9
+    nesterov: bool = False
+    weight_decay: float = 1e-4
+    schedule: str = "step"
+    milestones: tuple[int, ...] = (299, 449)
+    decay: float = 0.1
+    warmup: float = 0.0
+    crop_padding: int = 4
+    flip: bool = True
+    minimum_steps: int = 0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "milestones", tuple(self.milestones))
+        checks = {
+            "epochs": (self.epochs >= 1, "1 or more"),
+            "batch_size": (self.batch_size >= 2, "2 or more"),
+            "learning_rate": (0 < self.learning_rate < math.inf, "above 0"),
+            "momentum": (0 <= self.momentum < 1, "0 or more, below 1"),
+            "weight_decay": (0 <= self.weight_decay < math.inf, "0 or more"),
+            "schedule": (self.schedule in ("step", "one-cycle"), "'step' or 'one-cycle'"),
+            "warmup": (0 <= self.warmup <= 1, "0 to 1"),
+            "crop_padding": (self.crop_padding >= 0, "0 or more"),
+            "minimum_steps": (self.minimum_steps >= 0, "0 or more"),
+        }
+        for key, (fine, expected) in checks.items():
+            if not fine:
+                raise InputError(f"recipe {self.name!r}: {key} is {getattr(self, key)!r}; expected {expected}")
+
+    def with_epochs(self, epochs: int) -> Recipe:
+        """The recipe stretched or shortened to ``epochs``, its milestones scaled with it."""
+        scaled = tuple(max(1, round(milestone * epochs / self.epochs)) for milestone in self.milestones)
+        return replace(self, epochs=epochs, milestones=scaled)
+
+    def for_steps_per_epoch(self, steps: int) -> Recipe:
+        """The recipe with as many epochs as ``minimum_steps`` asks for."""
+        return self.with_epochs(max(self.epochs, math.ceil(self.minimum_steps / steps)))
+
+    def rate_at(self, epoch: int, step: int, steps_per_epoch: int) -> float:
+        """Learning rate of one step.
+
+        Args:
+            epoch: epochs done before, from 0.
+            step: steps done before within the epoch, from 0.
+            steps_per_epoch: steps in each epoch.
+        """
+        if self.schedule == "step":
+            return self.learning_rate * self.decay ** sum(epoch >= milestone for milestone in self.milestones)
+        total = self.epochs * steps_per_epoch
+        done = epoch * steps_per_epoch + step + 0.5
+        peak = self.warmup * total
+        factor = done / peak if done < peak else (total - done) / (total - peak)
+        return self.learning_rate * factor
+
+
+RECIPES: Mapping[str, Recipe] = {
+    recipe.name: recipe
+    for recipe in (
+        Recipe(),
+        Recipe(
+            name="paper-fast",
+            epochs=30,
+            learning_rate=0.2,
+            nesterov=True,
+            weight_decay=5e-4,
+            schedule="one-cycle",
+            milestones=(),
+            warmup=0.2,
+        ),
+        Recipe(
+            name="quick",
+            epochs=15,
+            batch_size=64,
+            nesterov=True,
+            weight_decay=5e-4,
+            schedule="one-cycle",
+            milestones=(),
+            warmup=0.2,
+            crop_padding=2,
+        ),
+    )
+}
+
+
+def find_recipe(name: str) -> Recipe:
+    """The recipe of that name.
+
+    Raises:
+        UnknownName: there is none.
+    """
+    if name not in RECIPES:
+        raise UnknownName("recipe", name, RECIPES)
+    return RECIPES[name]
+
+
+def recipe_of(source: str, table: Mapping[str, Any]) -> Recipe:
+    """A recipe from a table whose keys are the fields of :class:`Recipe`; ``base`` names the recipe it changes.
+
+    Raises:
+        UnknownName: a key that a recipe does not have.
+        InputError: a value of the wrong type or out of range.
+    """
+    base = find_recipe(str(table.get("base", "paper")))
+    kinds = {field.name: type(getattr(base, field.name)) for field in fields(Recipe)}
+    changes: dict[str, Any] = {"name": "custom"}
+    for key, value in table.items():
+        if key == "base":
+            continue
+        attribute = key.replace("-", "_")
+        if attribute not in kinds:
+            raise UnknownName(f"key in the recipe of {source}:", key, kinds)
+        kind = kinds[attribute]
+        allowed = (int, float) if kind is float else (list, tuple) if kind is tuple else (kind,)
+        if not isinstance(value, allowed) or (isinstance(value, bool) and kind is not bool):
+            raise InputError(f"recipe of {source}: {key} is {value!r}; expected {kind.__name__}")
+        changes[attribute] = float(value) if kind is float else value
+    return replace(base, **changes)

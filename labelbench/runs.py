@@ -1,0 +1,173 @@
+"""One training as a frozen value: its spec, its identity, and the seeds derived from it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from dataclasses import asdict, dataclass
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import Any
+
+from labelbench.recipes import Recipe
+
+NUMERICS_MODES = ("exact", "fast")
+
+
+@dataclass(frozen=True)
+class Numerics:
+    """How numbers are computed, resolved when planning by rules on spec and machine.
+
+    Attributes:
+        mode: ``"exact"`` (float32, not compiled, alone: the same bits on a CPU with equal versions and threads) or
+            ``"fast"`` (what the machine has).
+        device: ``"cpu"``, ``"cuda"`` or ``"mps"``.
+        precision: ``"float32"``, ``"bfloat16"`` or ``"float16"`` of the matrix products.
+        threads: threads of one process on a CPU; 0 where another device computes.
+        compiled: whether the network is compiled.
+        group: how many runs share the device in one pass.
+    """
+
+    mode: str = "exact"
+    device: str = "cpu"
+    precision: str = "float32"
+    threads: int = 1
+    compiled: bool = False
+    group: int = 1
+
+    def __str__(self) -> str:
+        parts = [self.mode, self.device, self.precision]
+        parts += [f"{self.threads} threads"] if self.device == "cpu" else []
+        parts += ["compiled"] if self.compiled else []
+        parts += [f"groups of {self.group}"] if self.group > 1 else []
+        return ", ".join(parts)
+
+
+@dataclass(frozen=True)
+class RunSpec:
+    """One training. Equal specs are the same training; everything that may change its result is a field.
+
+    Attributes:
+        dataset, label, backbone: names, as the user wrote them.
+        seed: every random number of the run is derived from it, by axis.
+        train_fraction: share of the training images used, 0 to 1 (paper, section 4.3: a share of all training
+            images, taken after the validation images).
+        recipe: how it is trained.
+        numerics: how numbers are computed.
+        files: ``(path, SHA-256)`` of each file or folder that the names mention.
+    """
+
+    dataset: str
+    label: str
+    backbone: str
+    seed: int
+    train_fraction: float = 1.0
+    recipe: Recipe = Recipe()
+    numerics: Numerics = Numerics()
+    files: tuple[tuple[str, str], ...] = ()
+
+    @staticmethod
+    def of(dataset: str, label: str, backbone: str, seed: int, **rest: Any) -> RunSpec:
+        """A spec with ``files`` filled in from the names."""
+        hashes = {**named_files(dataset), **named_files(label), **named_files(backbone)}
+        return RunSpec(dataset, label, backbone, seed, files=tuple(sorted(hashes.items())), **rest)
+
+    @cached_property
+    def id(self) -> str:
+        """Ten hexadecimal digits of the SHA-256 of all fields."""
+        return digest_of(asdict(self))
+
+    @property
+    def label_seed(self) -> int | None:
+        """The seed, if the label is drawn again with each seed (``seed=run``), else None."""
+        return self.seed if draws_label_per_run(self.label) else None
+
+    @property
+    def folder(self) -> Path:
+        """Where the run's files lie, relative to the results folder: readable, and unique by its id."""
+        return Path(slug(self.dataset), slug(self.backbone), slug(self.label), f"seed{self.seed}-{self.id}")
+
+    def __str__(self) -> str:
+        share = "" if self.train_fraction == 1 else f" {self.train_fraction:.0%} of the data"
+        return f"{self.dataset} {self.backbone} {self.label} seed {self.seed}{share}"
+
+
+def derived_seed(seed: int, *axis: object) -> int:
+    """A seed of its own for one axis of randomness, 0 to 2**63 - 1.
+
+    It depends on nothing but its arguments, so adding a label, a seed or an evaluator changes no other run.
+
+    >>> derived_seed(0, "order", 1) == derived_seed(0, "order", 1) != derived_seed(0, "order", 2)
+    True
+    """
+    text = json.dumps([seed, *map(str, axis)])
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 1
+
+
+def draws_label_per_run(label: str) -> bool:
+    """Whether the label's argument says ``seed=run``: drawn again with the seed of each run."""
+    return bool(re.search(r"(?:^|[:,])seed=run(?=$|,)", label))
+
+
+def label_of_run(label: str, seed: int) -> str:
+    """The label name with ``seed=run`` replaced by the seed of the run.
+
+    >>> label_of_run("uniform-random:seed=run", 3)
+    'uniform-random:seed=3'
+    """
+    return re.sub(r"(^|[:,])seed=run(?=$|,)", rf"\g<1>seed={seed}", label)
+
+
+def slug(name: str) -> str:
+    """A name as one readable path component: never a parent folder, hidden, or longer than 80 characters.
+
+    >>> slug("timm:resnet18"), slug("../x"), slug("<img src=x>")
+    ('timm-resnet18', 'x', 'img-src=x')
+    """
+    return re.sub(r"[^A-Za-z0-9._+=-]+", "-", name).strip(".-")[:80] or "unnamed"
+
+
+def digest_of(value: Any) -> str:
+    """Ten hexadecimal digits of the SHA-256 of a JSON value, independent of key order."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:10]
+
+
+def named_files(name: str) -> dict[str, str]:
+    """SHA-256 of each file or folder that the argument of a name mentions.
+
+    A part of the argument (between ``:``, ``,`` and ``=``) counts if it is an existing file, or an existing folder
+    written with a slash; the part after the first colon counts as a whole as well, since paths may hold any of these.
+    """
+    _, colon, argument = name.partition(":")
+    if not colon:
+        return {}
+    hashes = {}
+    for part in dict.fromkeys([argument, *re.split(r"[:,=]", argument)]):
+        path = Path(part).expanduser()
+        if part and (path.is_file() or ("/" in part and path.is_dir())):
+            hashes[part] = _sha256_of(path, _state_of(path))
+    return hashes
+
+
+def _state_of(path: Path) -> tuple[tuple[str, int, int], ...]:
+    """Name, size and time of every file at or below ``path``: what tells whether a hash is still good."""
+    files = [path] if path.is_file() else sorted(item for item in path.rglob("*") if item.is_file())
+    state = []
+    for item in files:
+        info = item.stat()
+        state.append((item.relative_to(path).as_posix(), info.st_size, info.st_mtime_ns))
+    return tuple(state)
+
+
+@lru_cache(maxsize=256)
+def _sha256_of(path: Path, state: tuple[tuple[str, int, int], ...]) -> str:
+    if path.is_file():
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    digest = hashlib.sha256()
+    for name, _, _ in state:
+        with (path / name).open("rb") as file:
+            digest.update(f"{name}\0{hashlib.file_digest(file, 'sha256').hexdigest()}\n".encode())
+    return digest.hexdigest()

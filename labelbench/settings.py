@@ -1,0 +1,62 @@
+"""Where files are looked for on this machine, and whether the network may be used: values, never part of a result."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Locations and permissions of this machine.
+
+    Attributes:
+        data_dir: folder searched for data sets (``--data-dir``, ``LABELBENCH_DATA``).
+        labels_dir: folder with the official label arrays (``--labels-dir``, ``LABELBENCH_LABELS``), or None.
+        cache_dir: folder for decoded images and downloaded files (``--cache-dir``, ``LABELBENCH_CACHE``).
+        offline: True if nothing may be fetched (``--offline``, ``LABELBENCH_OFFLINE``).
+    """
+
+    data_dir: Path
+    labels_dir: Path | None
+    cache_dir: Path
+    offline: bool
+
+    @staticmethod
+    def from_environment() -> Settings:
+        """The settings that the environment variables give."""
+        labels = os.environ.get("LABELBENCH_LABELS")
+        return Settings(
+            data_dir=Path(os.environ.get("LABELBENCH_DATA") or "data"),
+            labels_dir=Path(labels) if labels else None,
+            cache_dir=Path(os.environ.get("LABELBENCH_CACHE") or _user_cache()),
+            offline=os.environ.get("LABELBENCH_OFFLINE", "").lower() not in ("", "0", "false", "no"),
+        )
+
+
+_current: ContextVar[Settings | None] = ContextVar("labelbench_settings", default=None)
+
+
+def current_settings() -> Settings:
+    """The settings in force: those of the enclosing :func:`use_settings`, else those of the environment."""
+    return _current.get() or Settings.from_environment()
+
+
+@contextmanager
+def use_settings(settings: Settings) -> Iterator[Settings]:
+    """Put ``settings`` in force for the block."""
+    token = _current.set(settings)
+    try:
+        yield settings
+    finally:
+        _current.reset(token)
+
+
+def _user_cache() -> str:
+    import platformdirs
+
+    return platformdirs.user_cache_dir("labelbench", appauthor=False)

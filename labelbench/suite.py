@@ -1,0 +1,150 @@
+"""Which cells a benchmark has: suites, shipped with the package or read from TOML files."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from labelbench.errors import InputError, UnknownName
+from labelbench.recipes import Recipe, find_recipe, recipe_of
+from labelbench.runs import NUMERICS_MODES
+
+
+@dataclass(frozen=True)
+class Suite:
+    """Which cells a benchmark has: every combination of the four axes and the seeds.
+
+    Attributes:
+        name: names the results folder.
+        datasets, labels, backbones, evaluators: names on each axis.
+        seeds: seeds of the runs.
+        recipe: how every network is trained.
+        train_fraction: share of the training images, 0 to 1.
+        test_images: how many test images are measured, drawn evenly over classes; None for all.
+        numerics: ``"exact"`` or ``"fast"``.
+        headline: columns of the first table, each ``evaluator/score``.
+    """
+
+    name: str
+    datasets: tuple[str, ...]
+    labels: tuple[str, ...]
+    backbones: tuple[str, ...]
+    evaluators: tuple[str, ...]
+    seeds: tuple[int, ...] = (0,)
+    recipe: Recipe = Recipe()
+    train_fraction: float = 1.0
+    test_images: int | None = None
+    numerics: str = "exact"
+    headline: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for axis in ("datasets", "labels", "backbones", "evaluators", "seeds"):
+            given = getattr(self, axis)
+            if not given:
+                raise InputError(f"suite {self.name!r} names no {axis}; give at least one with --{axis.rstrip('s')}")
+            object.__setattr__(self, axis, tuple(dict.fromkeys(given)))
+        if not 0 < self.train_fraction <= 1:
+            raise InputError(f"train-fraction is {self.train_fraction!r}; expected a share above 0, at most 1")
+        if self.test_images is not None and self.test_images < 1:
+            raise InputError(f"test-images is {self.test_images!r}; expected 1 or more")
+        if self.numerics not in NUMERICS_MODES:
+            raise UnknownName("numerics", self.numerics, NUMERICS_MODES)
+
+    @staticmethod
+    def load(name: str) -> Suite:
+        """Read a suite shipped with the package (``"quick"``) or a TOML file (anything ending in ``.toml``).
+
+        Raises:
+            UnknownName: no shipped suite has the name, or the file has a key that a suite does not have.
+            InputError: the file cannot be read, is no TOML, or a value has the wrong type.
+        """
+        if not name.endswith(".toml"):
+            if name not in suite_names():
+                raise UnknownName("suite", name, suite_names(), "or the path of a .toml file")
+            text = resources.files("labelbench").joinpath("suites", f"{name}.toml").read_text(encoding="utf-8")
+            return _suite_of(name, name, text)
+        path = Path(name)
+        try:
+            text = path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise InputError(f"suite file {name}: {getattr(error, 'strerror', None) or error}") from error
+        return _suite_of(name, path.stem, text)
+
+
+def suite_names() -> list[str]:
+    """Names of the suites shipped with the package."""
+    entries = resources.files("labelbench").joinpath("suites").iterdir()
+    return sorted(entry.name.removesuffix(".toml") for entry in entries if entry.name.endswith(".toml"))
+
+
+def parse_seeds(text: str | int) -> tuple[int, ...]:
+    """Seeds as written: ``N`` means 0 to N-1; ``3,7`` means those (``3,`` the single seed 3).
+
+    >>> parse_seeds("2"), parse_seeds("3,7"), parse_seeds("3,")
+    ((0, 1), (3, 7), (3,))
+    """
+    wrong = InputError(f"seeds {text!r}; expected a count such as 3, or a list such as 3,7 (a single seed: 3,)")
+    try:
+        numbers = [int(part) for part in str(text).split(",") if part.strip()]
+    except ValueError:
+        raise wrong from None
+    if not numbers or min(numbers) < 0:
+        raise wrong
+    if "," in str(text):
+        return tuple(dict.fromkeys(numbers))
+    if numbers[0] < 1:
+        raise wrong
+    return tuple(range(numbers[0]))
+
+
+_NAMES = (list, str)
+_SUITE_KEYS: Mapping[str, tuple[str, tuple[type, ...]]] = {
+    # key of the file -> (field of Suite, types allowed)
+    "dataset": ("datasets", _NAMES),
+    "label": ("labels", _NAMES),
+    "backbone": ("backbones", _NAMES),
+    "evaluator": ("evaluators", _NAMES),
+    "seeds": ("seeds", (int, str, list)),
+    "recipe": ("recipe", (str, dict)),
+    "epochs": ("epochs", (int,)),
+    "train-fraction": ("train_fraction", (int, float)),
+    "test-images": ("test_images", (int,)),
+    "numerics": ("numerics", (str,)),
+    "headline": ("headline", _NAMES),
+}
+
+
+def _suite_of(source: str, name: str, text: str) -> Suite:
+    try:
+        table = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise InputError(f"suite file {source} is not valid TOML: {error}") from error
+    values: dict[str, Any] = {}
+    for key, value in table.items():
+        if key not in _SUITE_KEYS:
+            raise UnknownName(f"key in suite file {source}:", key, _SUITE_KEYS)
+        attribute, types = _SUITE_KEYS[key]
+        if not isinstance(value, types) or isinstance(value, bool):
+            expected = " or ".join(kind.__name__ for kind in types)
+            raise InputError(f"suite file {source}: {key} is {value!r}; expected {expected}")
+        values[attribute] = _names(source, key, value) if types is _NAMES else value
+    for axis in ("datasets", "labels", "backbones", "evaluators"):
+        values.setdefault(axis, ())
+    seeds = values.get("seeds", 1)
+    values["seeds"] = parse_seeds(",".join(map(str, seeds)) + "," if isinstance(seeds, list) else seeds)
+    recipe = values.get("recipe", "paper")
+    values["recipe"] = recipe_of(source, recipe) if isinstance(recipe, dict) else find_recipe(recipe)
+    if "epochs" in values:
+        values["recipe"] = values["recipe"].with_epochs(values.pop("epochs"))
+    return Suite(name=name, **values)
+
+
+def _names(source: str, key: str, value: list[Any] | str) -> tuple[str, ...]:
+    names = [value] if isinstance(value, str) else value
+    if not all(isinstance(name, str) for name in names):
+        raise InputError(f"suite file {source}: {key} is {value!r}; expected names as text")
+    return tuple(names)
