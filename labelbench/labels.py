@@ -127,7 +127,9 @@ class LabelSet:
         """
         decoder = self._on(outputs.device)
         centred = outputs.float().flatten(1) - decoder.mean
-        return (centred.square().sum(dim=1, keepdim=True) + decoder.norms - 2 * centred @ decoder.centred.T).clamp_min(0)
+        return (centred.square().sum(dim=1, keepdim=True) + decoder.norms - 2 * centred @ decoder.centred.T).clamp_min(
+            0
+        )
 
     def logits(self, outputs: Tensor) -> Tensor:
         """Decoded logits: minus the squared distance to every target, times :attr:`logit_scale`.
@@ -262,6 +264,8 @@ def _checked(given: object) -> np.ndarray:
     for index, row in enumerate(targets):
         first = seen.setdefault((row + 0.0).tobytes(), index)
         if first != index:
-            raise PluginError(f"label targets of classes {first} and {index} are equal; no output could tell them apart")
+            raise PluginError(
+                f"label targets of classes {first} and {index} are equal; no output could tell them apart"
+            )
     targets.setflags(write=False)
     return targets

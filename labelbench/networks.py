@@ -63,9 +63,7 @@ class Network(nn.Module):
     mean: Tensor
     std: Tensor
 
-    def __init__(
-        self, backbone: nn.Module, shape: Sequence[int], mean: Sequence[float], std: Sequence[float]
-    ) -> None:
+    def __init__(self, backbone: nn.Module, shape: Sequence[int], mean: Sequence[float], std: Sequence[float]) -> None:
         super().__init__()
         num_features = getattr(backbone, "num_features", None)
         if not isinstance(num_features, int) or num_features < 1:

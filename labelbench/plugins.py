@@ -126,12 +126,16 @@ def plugins() -> Plugins:
 def _load(selection: str | None) -> Plugins:
     wanted = None if selection is None else {name.strip() for name in selection.split(",") if name.strip()}
     points = [
-        (origin, point) for origin, point in _entry_points() if wanted is None or _is_core(origin) or point.name in wanted
+        (origin, point)
+        for origin, point in _entry_points()
+        if wanted is None or _is_core(origin) or point.name in wanted
     ]
     broken: list[Broken] = []
     if wanted is not None:
         missing = wanted - {point.name for _, point in points}
-        broken += [Broken(Origin(name, "-", "-"), "named in LABELBENCH_PLUGINS, not installed") for name in sorted(missing)]
+        broken += [
+            Broken(Origin(name, "-", "-"), "named in LABELBENCH_PLUGINS, not installed") for name in sorted(missing)
+        ]
     registered: dict[str, list[Entry]] = defaultdict(list)
     loaded: list[Origin] = []
     for origin, point in points:

@@ -36,7 +36,9 @@ def label(name: str, dataset: Dataset) -> LabelSet:
     if not isinstance(labels, LabelSet):
         raise PluginError(_wrong(entry, name, type(labels).__name__, "labelbench.LabelSet"))
     if labels.num_classes != dataset.num_classes:
-        raise PluginError(_wrong(entry, name, f"{labels.num_classes} rows", f"{dataset.num_classes} for {dataset.name}"))
+        raise PluginError(
+            _wrong(entry, name, f"{labels.num_classes} rows", f"{dataset.num_classes} for {dataset.name}")
+        )
     return labels
 
 
