@@ -10,8 +10,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from labelbench.attacks import Attack, AttackResult, run_attack
     from labelbench.datasets import Dataset, Images, Split
-    from labelbench.errors import InputError, LabelbenchError, MachineError, PluginError, UnknownName
+    from labelbench.errors import InputError, LabelbenchError, MachineError, PluginError, Unavailable, UnknownName
     from labelbench.evaluation import Context, Evaluator, Measurement, Needs, Score
     from labelbench.hookspecs import hookimpl
     from labelbench.labels import LabelSet
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOME = {
+    "Attack": "attacks",
+    "AttackResult": "attacks",
     "Context": "evaluation",
     "Dataset": "datasets",
     "Evaluator": "evaluation",
@@ -41,14 +44,18 @@ _HOME = {
     "Settings": "settings",
     "Split": "datasets",
     "Trained": "training",
+    "Unavailable": "errors",
     "UnknownName": "errors",
     "current_settings": "settings",
     "derived_seed": "runs",
     "hookimpl": "hookspecs",
     "label": "registry",
+    "run_attack": "attacks",
 }
 
-__all__ = [  # noqa: RUF022  (types first, then functions)
+__all__ = [
+    "Attack",
+    "AttackResult",
     "Context",
     "Dataset",
     "Evaluator",
@@ -66,11 +73,13 @@ __all__ = [  # noqa: RUF022  (types first, then functions)
     "Settings",
     "Split",
     "Trained",
+    "Unavailable",
     "UnknownName",
     "current_settings",
     "derived_seed",
     "hookimpl",
     "label",
+    "run_attack",
 ]
 
 

@@ -9,6 +9,7 @@ that line without a traceback and exits with the class's ``exit_code``::
     │   └── ConflictError     2  a file on disk was made with other settings
     ├── PluginError           3  an installed plugin broke its contract
     └── MachineError          4  the machine refused: disk, permission, network, device
+        └── Unavailable       4  files that could be fetched are not here; only what needs them fails
 
 Anything else that escapes is a defect of labelbench and exits with 1.
 """
@@ -44,10 +45,7 @@ class UnknownName(InputError):
     def __init__(self, kind: str, name: str, known: Iterable[str], hint: str = "") -> None:
         names = sorted(known)
         near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
-        if near:
-            advice = f"did you mean {' or '.join(near)}?"
-        else:
-            advice = f"known: {', '.join(names) or 'none'}"
+        advice = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(names) or 'none'}"
         super().__init__(f"unknown {kind} {name!r}; {advice}" + (f" {hint}" if hint else ""))
 
 
@@ -67,8 +65,15 @@ class MachineError(LabelbenchError):
     exit_code = 4
 
 
+class Unavailable(MachineError):
+    """Files that could be fetched are not here and may not, or could not, be fetched.
+
+    In a suite only the cells that need them fail.
+    """
+
+
 def one_line(error: BaseException) -> str:
-    """The error as one line of text: its class name unless it explains itself, and its message.
+    r"""The error as one line of text: its class name unless it explains itself, and its message.
 
     >>> one_line(ValueError("bad\\n  shape"))
     'ValueError: bad shape'

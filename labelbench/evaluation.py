@@ -7,7 +7,7 @@ import dataclasses
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -122,8 +122,8 @@ class Evaluator(abc.ABC):
         explanations: a sentence for each score name or its first part.
     """
 
-    version: int = 1
-    explanations: Mapping[str, str] = {}
+    version: ClassVar[int] = 1
+    explanations: ClassVar[Mapping[str, str]] = {}
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -204,7 +204,7 @@ class Context:
         return self._measurement(run, evaluator)
 
     def part(self, name: str, compute: Callable[[], Arrays]) -> Arrays:
-        """Arrays of a finished part: read back if this evaluation was interrupted after it, else computed and stored."""
+        """Arrays of a finished part: read back if the evaluation was interrupted after it, else computed and stored."""
         return self._part(name, compute)
 
     def seed(self, *axis: object) -> int:

@@ -89,7 +89,7 @@ class LabelSet:
         norms = (flat**2).sum(axis=1)
         squared = np.maximum(norms[:, None] + norms[None, :] - 2 * flat @ flat.T, 0.0)
         np.fill_diagonal(squared, 0.0)
-        return squared
+        return np.asarray(squared)
 
     @property
     def logit_scale(self) -> float:

@@ -154,5 +154,5 @@ def recipe_of(source: str, table: Mapping[str, Any]) -> Recipe:
         allowed = (int, float) if kind is float else (list, tuple) if kind is tuple else (kind,)
         if not isinstance(value, allowed) or (isinstance(value, bool) and kind is not bool):
             raise InputError(f"recipe of {source}: {key} is {value!r}; expected {kind.__name__}")
-        changes[attribute] = float(value) if kind is float else value
+        changes[attribute] = float(value) if isinstance(value, int) and kind is float else value
     return replace(base, **changes)

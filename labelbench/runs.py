@@ -70,8 +70,7 @@ class RunSpec:
     @staticmethod
     def of(dataset: str, label: str, backbone: str, seed: int, **rest: Any) -> RunSpec:
         """A spec with ``files`` filled in from the names."""
-        hashes = {**named_files(dataset), **named_files(label), **named_files(backbone)}
-        return RunSpec(dataset, label, backbone, seed, files=tuple(sorted(hashes.items())), **rest)
+        return RunSpec(dataset, label, backbone, seed, files=_files_of(dataset, label, backbone), **rest)
 
     @cached_property
     def id(self) -> str:
@@ -84,11 +83,25 @@ class RunSpec:
         return self.seed if draws_label_per_run(self.label) else None
 
     @property
+    def of_labels(self) -> RunSpec:
+        """What is left of the run for a look at its labels alone; ``backbone`` is then empty."""
+        return RunSpec(
+            self.dataset,
+            self.label,
+            "",
+            self.label_seed or 0,
+            files=_files_of(self.dataset, self.label),
+        )
+
+    @property
     def folder(self) -> Path:
         """Where the run's files lie, relative to the results folder: readable, and unique by its id."""
-        return Path(slug(self.dataset), slug(self.backbone), slug(self.label), f"seed{self.seed}-{self.id}")
+        backbone = slug(self.backbone) if self.backbone else "labels"
+        return Path(slug(self.dataset), backbone, slug(self.label), f"seed{self.seed}-{self.id}")
 
     def __str__(self) -> str:
+        if not self.backbone:
+            return f"{self.dataset} {self.label}" + (f" seed {self.seed}" if self.label_seed is not None else "")
         share = "" if self.train_fraction == 1 else f" {self.train_fraction:.0%} of the data"
         return f"{self.dataset} {self.backbone} {self.label} seed {self.seed}{share}"
 
@@ -149,6 +162,10 @@ def named_files(name: str) -> dict[str, str]:
         if part and (path.is_file() or ("/" in part and path.is_dir())):
             hashes[part] = _sha256_of(path, _state_of(path))
     return hashes
+
+
+def _files_of(*names: str) -> tuple[tuple[str, str], ...]:
+    return tuple(sorted({pair for name in names for pair in named_files(name).items()}))
 
 
 def _state_of(path: Path) -> tuple[tuple[str, int, int], ...]:

@@ -143,8 +143,8 @@ def _suite_of(source: str, name: str, text: str) -> Suite:
     return Suite(name=name, **values)
 
 
-def _names(source: str, key: str, value: list[Any] | str) -> tuple[str, ...]:
-    names = [value] if isinstance(value, str) else value
+def _names(source: str, key: str, value: object) -> tuple[str, ...]:
+    names = value if isinstance(value, list) else [value]
     if not all(isinstance(name, str) for name in names):
         raise InputError(f"suite file {source}: {key} is {value!r}; expected names as text")
     return tuple(names)

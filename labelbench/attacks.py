@@ -1,0 +1,203 @@
+"""The attack engine: perturb images within an L-infinity ball so that the decoder reads another class.
+
+One loop serves every attack; what tells them apart is data. FGSM is ``steps=1``, a targeted attack is a sign and
+a class. All epsilons of a grid run in one pass, on whole batches, through any :class:`labelbench.LabelSet`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from labelbench.attack_loop import AttackLoop
+from labelbench.attack_losses import loss_named
+from labelbench.errors import InputError, UnknownName
+from labelbench.labels import LabelSet
+from labelbench.networks import Network
+
+_CHOICES = {
+    "units": ("pixels", "normalised"),
+    "schedule": ("constant", "cosine"),
+    "gradient": ("fresh", "accumulated"),
+    "start": ("image", "random"),
+    "projection": ("linf", "none"),
+    "clamp": ("range", "image", "none"),
+    "success": ("last", "any"),
+}
+# Perturbed images in one batch: enough to fill a device, little enough for the caches of a CPU.
+ROWS = 256
+
+
+@dataclass(frozen=True)
+class Attack:
+    """Everything that decides an attack.
+
+    Attributes:
+        epsilons: radii of the L-infinity balls, 0 or more, in ``units``.
+        units: of epsilons and perturbations: ``"pixels"`` in [0, 1], or ``"normalised"`` as the backbone sees them.
+        loss: a key of :data:`labelbench.attack_losses.LOSSES`.
+        targeted: descend towards one other class instead of leaving the true one.
+        target_rank: which class, if the caller names none: 1 is the nearest other class of the clean image.
+        steps: gradient steps.
+        step: first step size, as a share of epsilon.
+        schedule: ``"constant"`` step size, or ``"cosine"``: it falls to 0 along half a cosine.
+        momentum: share of the last move in the next (0.25 in APGD, Croce and Hein 2020, equation 3).
+        gradient: each step follows the sign of the ``"fresh"`` gradient, or of the sum of all gradients so far
+            (``"accumulated"``: the official code never zeroes it).
+        start: at the ``"image"``, or at a uniformly ``"random"`` point of the ball.
+        restarts: random starts tried in turn on what is not broken yet.
+        projection: back into the ball after every step (``"linf"``), or ``"none"``.
+        clamp: to the ``"range"`` of all pixels, to the clean ``"image"``'s own minimum and maximum, or ``"none"``.
+        success: whether the ``"last"`` iterate counts (the paper), or ``"any"``: an image is left alone once broken.
+        seed: of the random starts.
+
+    Raises:
+        InputError: a setting that is out of its range.
+    """
+
+    epsilons: tuple[float, ...]
+    units: str = "pixels"
+    loss: str = "margin"
+    targeted: bool = False
+    target_rank: int = 1
+    steps: int = 1
+    step: float = 1.0
+    schedule: str = "constant"
+    momentum: float = 0.0
+    gradient: str = "fresh"
+    start: str = "image"
+    restarts: int = 1
+    projection: str = "linf"
+    clamp: str = "range"
+    success: str = "last"
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "epsilons", tuple(float(epsilon) for epsilon in self.epsilons))
+        loss_named(self.loss)
+        for name, choices in _CHOICES.items():
+            if getattr(self, name) not in choices:
+                raise UnknownName(f"attack {name}", str(getattr(self, name)), choices)
+        if not self.epsilons or not all(0 <= epsilon < math.inf for epsilon in self.epsilons):
+            raise InputError(f"attack epsilons are {self.epsilons}; expected one or more, finite and not negative")
+        for name in ("steps", "restarts", "target_rank"):
+            if getattr(self, name) < 1:
+                raise InputError(f"attack {name} is {getattr(self, name)}; expected 1 or more")
+        if self.restarts > 1 and self.start == "image":
+            raise InputError(f"attack restarts is {self.restarts} from one and the same image; give start='random'")
+        if not 0 < self.step < math.inf or not 0 <= self.momentum < 1:
+            raise InputError(
+                f"attack step {self.step}, momentum {self.momentum}; expected step above 0, momentum in [0, 1)"
+            )
+
+    def step_at(self, index: int) -> float:
+        """Size of step ``index`` (from 0) as a share of epsilon."""
+        if self.schedule == "constant":
+            return self.step
+        return self.step * (1 + math.cos(math.pi * index / self.steps)) / 2
+
+
+@dataclass(frozen=True, eq=False)
+class AttackResult:
+    """What an attack did.
+
+    Attributes:
+        predictions: ``(epsilons, n)`` int64: class decoded after the attack; -1 where none was asked for.
+        gradients: gradient evaluations, one per perturbed image and step.
+        queries: forward passes without gradient, one per image.
+        gradients_per_step: ``(steps,)`` int64: the same, by step.
+        zero_gradients: ``(steps,)`` int64: how many of them were exactly zero in every pixel.
+        images: ``(epsilons, n, 3, height, width)`` float32 pixels after the attack, if they were asked for: in
+            [0, 1] unless the attack's clamp lets them leave it.
+    """
+
+    predictions: np.ndarray
+    gradients: int
+    queries: int
+    gradients_per_step: np.ndarray
+    zero_gradients: np.ndarray
+    images: Tensor | None = None
+
+
+def run_attack(
+    attack: Attack,
+    network: Network,
+    labels: LabelSet,
+    images: Tensor | np.ndarray,
+    classes: Tensor | np.ndarray,
+    targets: Tensor | np.ndarray | None = None,
+    *,
+    asked: np.ndarray | None = None,
+    keep_images: bool = False,
+    rows: int = ROWS,
+    report: Callable[[float], None] = lambda share: None,
+) -> AttackResult:
+    """Attack every image at every epsilon.
+
+    The network is in eval mode meanwhile, its parameters get no gradient, and no global random state is used.
+
+    Args:
+        attack: what to do.
+        network: attacked through ``labels``, on its own device.
+        labels: decoder and training loss.
+        images: ``(n, 3, height, width)`` float32 pixels in [0, 1], or ``(n, height, width, 3)`` uint8.
+        classes: ``(n,)`` true classes.
+        targets: ``(n,)`` classes that a targeted attack aims at; ``target_rank`` chooses if None.
+        asked: ``(epsilons, n)`` bool: which images to attack at which epsilon; None for all.
+        keep_images: return the perturbed images as well.
+        rows: perturbed images in one batch.
+        report: told the share done, 0 to 1.
+
+    Raises:
+        InputError: arguments that do not fit each other or the label.
+    """
+    asked = np.ones((len(attack.epsilons), len(images)), dtype=bool) if asked is None else asked
+    if asked.shape != (len(attack.epsilons), len(images)) or len(classes) != len(images):
+        raise InputError(
+            f"attack on {len(images)} images, {len(classes)} classes, mask {asked.shape}; expected as many classes, "
+            f"and a mask of {len(attack.epsilons)} epsilons x images"
+        )
+    pending = asked.copy()
+    run = AttackLoop(attack, network, labels, images, classes, targets, keep_images)
+    with _untouched(network):
+        for restart in range(attack.restarts):
+            generator = torch.Generator().manual_seed(attack.seed + restart)
+            for chosen in _chunks(pending, rows):
+                run.attack(chosen, pending[:, chosen], generator)
+                report((restart + (chosen[-1] + 1) / len(images)) / attack.restarts)
+            pending &= run.predictions == np.asarray(classes)
+    return AttackResult(run.predictions, int(run.evaluated.sum()), run.queries, run.evaluated, run.zero, run.perturbed)
+
+
+def _chunks(pending: np.ndarray, rows: int) -> Iterator[np.ndarray]:
+    """Indices of consecutive images with at most ``rows`` marked epsilons among them (or one image with more)."""
+    marked = pending.sum(axis=0)
+    images = marked.nonzero()[0]
+    start = 0
+    while start < len(images):
+        taken = max(1, int(np.searchsorted(marked[images[start:]].cumsum(), rows, side="right")))
+        yield images[start : start + taken]
+        start += taken
+
+
+@contextmanager
+def _untouched(network: nn.Module) -> Iterator[None]:
+    """Eval mode without parameter gradients for the block; everything is put back after it."""
+    training = {module: module.training for module in network.modules()}
+    wanted = [parameter for parameter in network.parameters() if parameter.requires_grad]
+    try:
+        network.eval()
+        for parameter in wanted:
+            parameter.requires_grad_(False)
+        yield
+    finally:
+        for module, mode in training.items():
+            module.training = mode
+        for parameter in wanted:
+            parameter.requires_grad_(True)

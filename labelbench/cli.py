@@ -1,0 +1,124 @@
+"""The ``labelbench`` command. Each command imports what it needs when it runs."""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+
+from labelbench.errors import LabelbenchError, UnknownName, one_line
+from labelbench.options import machine_options, suite_options
+
+INTERRUPTED = 130
+_REFUSED_BY_MACHINE = {errno.ENOSPC, errno.EFBIG, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO}
+
+
+class _Commands(click.Group):
+    """A group that names near matches of a misspelt command."""
+
+    def resolve_command(
+        self, context: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and self.get_command(context, args[0]) is None and not args[0].startswith("-"):
+            raise UnknownName("command", args[0], self.commands, "(labelbench --help lists them)")
+        return super().resolve_command(context, args)
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--no-plugins", is_flag=True, help="Use built-in plugins only (LABELBENCH_PLUGINS= does the same).")
+@click.version_option(package_name="labelbench")
+def cli(no_plugins: bool) -> None:
+    """What happens to an image classifier when the label it learns to output changes.
+
+    Exit codes: 0 done, 2 wrong usage or input, 3 some cells failed, 4 the machine refused (disk, permission,
+    network, device), 130 interrupted; 1 is a defect of labelbench.
+    """
+    if no_plugins:
+        os.environ["LABELBENCH_PLUGINS"] = ""
+
+
+@cli.command()
+@suite_options
+@machine_options
+@click.option("--dry-run", is_flag=True, help="Print the plan and stop.")
+def run(dry_run: bool, **options: Any) -> None:
+    """Train and measure what a suite asks for and is missing, and print the leaderboard."""
+    from labelbench.commands import run_suite
+
+    sys.exit(run_suite(options, dry_run=dry_run))
+
+
+@cli.command()
+@suite_options
+@machine_options
+@click.option("--measure", is_flag=True, help="Time a few steps of each kind of training and estimate the whole.")
+def plan(measure: bool, **options: Any) -> None:
+    """Print what a suite asks for, and how much of it is done."""
+    from labelbench.commands import show_plan
+
+    show_plan(options, measure=measure)
+
+
+@cli.command()
+@click.argument("folder", type=click.Path(path_type=Path), metavar="DIR")
+@click.option("--format", "form", metavar="markdown|csv|json", help="Print text in this format instead of a table.")
+@click.option("--output", type=click.Path(path_type=Path), metavar="FILE", help="Write to this file.")
+def leaderboard(folder: Path, form: str | None, output: Path | None) -> None:
+    """Print the leaderboard of a results folder."""
+    from labelbench.commands import show_leaderboard
+
+    show_leaderboard(folder, form, output)
+
+
+@cli.command("list")
+@click.argument("kind", required=False, metavar="[labels|backbones|evaluators|datasets|suites|plugins]")
+def list_names(kind: str | None) -> None:
+    """List the names that can be used, and the plugins they come from."""
+    from labelbench.listing import KINDS, output_console, table_of
+
+    if kind is not None and kind not in KINDS:
+        raise UnknownName("kind", kind, KINDS)
+    for one in [kind] if kind else KINDS:
+        output_console().print(table_of(one))
+
+
+@cli.command()
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+def completion(shell: str) -> None:
+    """Print the completion script of a shell; evaluate it in the shell's start-up file."""
+    from click.shell_completion import get_completion_class
+
+    found = get_completion_class(shell)
+    if found is None:
+        raise UnknownName("shell", shell, ["bash", "zsh", "fish"])
+    click.echo(found(cli, {}, "labelbench", "_LABELBENCH_COMPLETE").source())
+
+
+def main() -> NoReturn:
+    """Run the command line; every mistake of a user ends in one line and an exit code."""
+    try:
+        cli(standalone_mode=False)
+    except click.exceptions.Exit as error:
+        sys.exit(error.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("interrupted; the same command goes on where this one stopped", err=True)
+        sys.exit(INTERRUPTED)
+    except LabelbenchError as error:
+        click.echo(f"labelbench: {one_line(error)}", err=True)
+        sys.exit(error.exit_code)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    except OSError as error:
+        if error.errno not in _REFUSED_BY_MACHINE:
+            raise
+        click.echo(f"labelbench: {error.filename or 'disk'}: {error.strerror}", err=True)
+        sys.exit(4)
+    sys.exit(0)

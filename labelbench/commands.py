@@ -1,0 +1,133 @@
+"""What the commands do: plan, run, and show, with the options as the command line gives them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from rich.console import Console
+
+from labelbench.errors import InputError
+from labelbench.listing import output_console
+from labelbench.options import settings_of, suite_of
+from labelbench.results import Results
+from labelbench.settings import use_settings
+
+if TYPE_CHECKING:
+    from labelbench.planning import Plan
+
+SOME_FAILED = 3
+
+
+def run_suite(options: dict[str, Any], *, dry_run: bool) -> int:
+    """Do what is missing and print the leaderboard; returns the exit code."""
+    with use_settings(settings_of(options)):
+        plan, results = _planned(options)
+        if dry_run:
+            _print_plan(plan, results)
+            return 0
+        from labelbench.exports import to_markdown, to_rich
+        from labelbench.files import write_atomic
+        from labelbench.leaderboard import Leaderboard
+        from labelbench.progress import Reporter
+        from labelbench.runner import Runner
+
+        suite = plan.suite
+        errors = Console(stderr=True)
+        with Reporter(errors) as reporter:
+            reporter.line(_headline(plan))
+            outcome = Runner(plan, results, reporter, overwrite=options["overwrite"] == "always").run()
+        results.save_suite({"name": suite.name, "headline": list(suite.headline)})
+        board = Leaderboard.of(results)
+        output_console().print(to_rich(board))
+        write_atomic(results.folder / "leaderboard.md", to_markdown(board).encode())
+        errors.print(f"{results.folder / 'leaderboard.md'}", highlight=False, soft_wrap=True)
+        if not outcome.failures:
+            return 0
+        for what, why in outcome.failures:
+            click.echo(f"failed: {what}: {why}", err=True)
+        click.echo(f"{len(outcome.failures)} part(s) failed; the same command tries them again", err=True)
+        return SOME_FAILED
+
+
+def show_plan(options: dict[str, Any], *, measure: bool) -> None:
+    """Print the plan; with ``measure`` also how long the missing trainings would take."""
+    with use_settings(settings_of(options)):
+        plan, results = _planned(options)
+        _print_plan(plan, results)
+        if measure:
+            from labelbench.estimate import estimate
+
+            for line in estimate(plan):
+                click.echo(line)
+
+
+def show_leaderboard(folder: Path, form: str | None, output: Path | None) -> None:
+    """Print the leaderboard of a folder, or write it to a file."""
+    from labelbench.exports import export, to_rich
+    from labelbench.files import write_atomic
+    from labelbench.leaderboard import Leaderboard
+
+    if not folder.is_dir():
+        raise InputError(f"{folder} is no results folder; `labelbench run --results {folder}` makes one")
+    board = Leaderboard.of(Results(folder))
+    if not board.tables and not board.failures:
+        raise InputError(f"{folder} holds no results; `labelbench run --results {folder}` makes some")
+    if form is None and output is None:
+        output_console().print(to_rich(board))
+        return
+    text = export(board, form or "markdown")
+    if output is None:
+        click.echo(text, nl=False)
+    else:
+        write_atomic(output, text.encode())
+
+
+def _planned(options: dict[str, Any]) -> tuple[Plan, Results]:
+    from labelbench.machine import resolve_numerics
+    from labelbench.planning import plan
+
+    suite = suite_of(options)
+    results = Results(options["results"] or Path("results", suite.name))
+    numerics = resolve_numerics(suite.numerics, options["device"], options["threads"])
+    return plan(suite, numerics, results, options["overwrite"]), results
+
+
+def _headline(plan: Plan) -> str:
+    trainings, cells = len(plan.todo_trainings), len(plan.todo_cells)
+    if not trainings and not cells:
+        return f"suite {plan.suite.name}: nothing to do, all {len(plan.cells)} measurements are there"
+    return (
+        f"suite {plan.suite.name}: {trainings} of {len(plan.trainings)} trainings and "
+        f"{cells} of {len(plan.cells)} measurements to do"
+    )
+
+
+def _print_plan(plan: Plan, results: Results) -> None:
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for heading in ("dataset", "backbone", "label", "trainings", "measurements"):
+        table.add_column(heading, overflow="fold")
+    todo_trainings, todo_cells = set(plan.todo_trainings), set(plan.todo_cells)
+    rows: dict[tuple[str, str, str], list[int]] = {}
+    for run in plan.trainings:
+        counts = rows.setdefault((run.dataset, run.backbone, run.label), [0, 0, 0, 0])
+        counts[0] += run not in todo_trainings
+        counts[1] += 1
+    for cell in plan.cells:
+        counts = rows.setdefault((cell.run.dataset, cell.run.backbone, cell.run.label), [0, 0, 0, 0])
+        counts[2] += cell not in todo_cells
+        counts[3] += 1
+    for key, (trained, trainings, measured, cells) in rows.items():
+        table.add_row(*map(Text, (*key, f"{trained}/{trainings} done", f"{measured}/{cells} done")))
+    console = output_console()
+    console.print(table)
+    suite = plan.suite
+    seeds = ", ".join(map(str, suite.seeds))
+    numerics = plan.trainings[0].numerics if plan.trainings else "labels alone"
+    console.print(Text(f"{_headline(plan)}; seeds {seeds}; recipe {suite.recipe.name}, {suite.recipe.epochs} epochs"))
+    console.print(Text(f"numerics: {numerics}; results: {results.folder}"))

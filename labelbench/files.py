@@ -1,0 +1,63 @@
+"""Files that are either complete or absent, and disk errors in one line."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from labelbench.errors import InputError, MachineError
+
+
+def write_atomic(path: Path, data: bytes) -> None:
+    """Write ``data`` under a temporary name and rename it: a file that is there is complete.
+
+    Raises:
+        MachineError: the disk refuses; nothing is left behind.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    with disk_errors("cannot write", path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with temporary.open("wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write a JSON value, indented and in the order given, with :func:`write_atomic`."""
+    text = json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False)
+    write_atomic(path, (text + "\n").encode())
+
+
+def read_json(path: Path) -> Any:
+    """Read a JSON file.
+
+    Raises:
+        InputError: it is no JSON; the message says to remove it.
+        MachineError: it cannot be read.
+    """
+    with disk_errors("cannot read", path):
+        data = path.read_bytes()
+    try:
+        return json.loads(data)
+    except ValueError as error:
+        raise InputError(f"{path} is damaged ({error}); remove it and run again") from error
+
+
+@contextmanager
+def disk_errors(doing: str, path: Path) -> Iterator[None]:
+    """Turn an OSError of the block into one line that names what was done and where."""
+    try:
+        yield
+    except OSError as error:
+        where = error.filename or path
+        raise MachineError(f"{doing} {where}: {error.strerror or error}") from error

@@ -1,0 +1,66 @@
+"""Names that exist, for `labelbench list` and for shell completion."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from labelbench.plugins import plugins
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+KINDS = ("labels", "backbones", "evaluators", "datasets", "suites", "plugins")
+
+
+def names_of(kind: str) -> list[str]:
+    """All names of one kind."""
+    return [row[0] for row in rows_of(kind)]
+
+
+def rows_of(kind: str) -> list[tuple[str, ...]]:
+    """Name, what it is, where it comes from; for plugins also whether they are in use."""
+    if kind == "plugins":
+        found = plugins()
+        rows: list[tuple[str, ...]] = [(origin.plugin, "in use", str(origin)) for origin in found.loaded]
+        return rows + [
+            (broken.origin.plugin, f"broken: {broken.reason}", str(broken.origin)) for broken in found.broken
+        ]
+    if kind == "datasets":
+        from labelbench.datasets import DATASET_NAMES
+
+        return _own(DATASET_NAMES)
+    if kind == "suites":
+        from labelbench.suite import suite_names
+
+        return _own(dict.fromkeys(suite_names(), ""))
+    entries = getattr(plugins(), kind)
+    return [(entry.name, entry.summary, str(entry.origin)) for entry in entries.values()]
+
+
+def table_of(kind: str) -> Table:
+    """The names of one kind as a table for a terminal."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    headings = ("plugin", "state", "from") if kind == "plugins" else (kind[:-1], "what it is", "from")
+    table = Table(title=kind, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    for heading in headings:
+        table.add_column(heading, overflow="fold")
+    for row in rows_of(kind):
+        table.add_row(*map(Text, row))
+    return table
+
+
+def _own(summaries: Mapping[str, str]) -> list[tuple[str, ...]]:
+    return [(name, summary, "labelbench") for name, summary in summaries.items()]
+
+
+def output_console() -> Console:
+    """Standard output: as wide as the terminal, and never cut off where it is none."""
+    from rich.console import Console
+
+    return Console(width=None if sys.stdout.isatty() else 1000, highlight=False)

@@ -1,0 +1,112 @@
+"""Tell the reader what is going on: a live view on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import time
+from contextlib import AbstractContextManager
+from types import TracebackType
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, TaskID, TextColumn
+
+_SECONDS_BETWEEN_LINES = 10.0
+
+
+class Reporter(AbstractContextManager["Reporter"]):
+    """Shows one piece of work at a time within a whole of known size.
+
+    The whole is counted in whatever the pieces are (images to look at); times left follow from the pace so far.
+
+    Args:
+        console: where to write; decides by itself whether it is a terminal.
+    """
+
+    def __init__(self, console: Console) -> None:
+        self.console = console
+        self._live: _Live | None = _Live(console) if console.is_terminal else None
+        self._total = 0.0
+        self._done = 0.0
+        self._begun = self._piece_begun = self._last_line = time.monotonic()
+        self._name = ""
+        self._size = 0.0
+
+    def __enter__(self) -> Reporter:
+        if self._live:
+            self._live.progress.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._live:
+            self._live.progress.stop()
+
+    def whole(self, total: float) -> None:
+        """Begin: the pieces to come add up to ``total``."""
+        self._total = max(total, 1e-9)
+        self._begun = time.monotonic()
+
+    def begin(self, name: str, size: float = 0.0) -> None:
+        """Begin a piece of this size."""
+        self._name, self._size = name, size
+        self._piece_begun = self._last_line = time.monotonic()
+        self.update("", 0.0)
+
+    def update(self, doing: str, share: float, *, always: bool = False) -> None:
+        """The piece is done to ``share``, 0 to 1. Without a terminal a line appears now and then, or ``always``."""
+        now = time.monotonic()
+        overall = min(1.0, (self._done + self._size * share) / self._total) if self._total else 0.0
+        left = _time_left(now - self._piece_begun, share)
+        whole_left = _time_left(now - self._begun, overall)
+        if self._live:
+            self._live.show(self._name, doing, share, left, overall, whole_left)
+        elif doing and (always or now - self._last_line >= _SECONDS_BETWEEN_LINES):
+            self._last_line = now
+            times = f", {left} left ({whole_left} in all)" if left else ""
+            self.line(f"{self._name}: {doing}{times}")
+
+    def end(self, outcome: str = "") -> None:
+        """The piece is done; say so if there is an outcome."""
+        self._done += self._size
+        if outcome:
+            self.line(f"{self._name}: {outcome} ({_duration(time.monotonic() - self._piece_begun)})")
+
+    def line(self, text: str) -> None:
+        """Write one line that stays."""
+        self.console.print(escape(text), highlight=False, soft_wrap=True)
+
+
+class _Live:
+    """Two bars: the piece in hand, and the whole."""
+
+    def __init__(self, console: Console) -> None:
+        self.progress = Progress(
+            BarColumn(bar_width=24),
+            TextColumn("{task.percentage:>3.0f} %"),
+            TextColumn("{task.description}"),
+            console=console,
+            transient=True,
+        )
+        self.piece: TaskID = self.progress.add_task("", total=1.0)
+        self.overall: TaskID = self.progress.add_task("", total=1.0, visible=False)
+
+    def show(self, name: str, doing: str, share: float, left: str, overall: float, whole_left: str) -> None:
+        text = escape(": ".join(part for part in (name, doing) if part)) + (f", {left} left" if left else "")
+        self.progress.update(self.piece, completed=share, description=text)
+        whole = f"whole suite, {whole_left} left" if whole_left else "whole suite"
+        self.progress.update(self.overall, completed=overall, description=whole, visible=overall > 0)
+
+
+def _time_left(elapsed: float, share: float) -> str:
+    if share <= 0 or elapsed < 1.0:
+        return ""
+    return _duration(elapsed * (1 - share) / share)
+
+
+def _duration(seconds: float) -> str:
+    """Seconds as a reader would say them: ``0:07``, ``12:40``, ``3 h 05 min``."""
+    whole = round(seconds)
+    if whole < 3600:
+        return f"{whole // 60}:{whole % 60:02d}"
+    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"

@@ -1,0 +1,250 @@
+"""Finished work on disk: one small JSON file per training and per measurement, fit for a person and for git.
+
+::
+
+    RESULTS/suite.json                                          what the last `run` was asked for
+    RESULTS/<dataset>/<backbone>/<label>/seed<N>-<id>/          one run
+        training.json                                           settings, learning curve, environment
+        <evaluator>-<id>.json, <evaluator>-<id>.npz             scores, and per-image arrays
+        *.failed.json                                           why a part of it failed, until it succeeds
+    RESULTS/<dataset>/labels/<label>/seed<N>-<id>/              measurements of labels alone
+    RESULTS/.work/                                              weights, checkpoints, finished parts: never in git
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from labelbench.errors import InputError
+from labelbench.evaluation import Arrays, Measurement, Score
+from labelbench.files import disk_errors, read_json, write_atomic, write_json
+from labelbench.recipes import Recipe
+from labelbench.runs import Numerics, RunSpec, digest_of, slug
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One measurement that is asked for.
+
+    Attributes:
+        run: what is measured; its ``backbone`` is empty where labels alone are.
+        evaluator: name, as the user wrote it.
+        version: of the evaluator.
+        test_images: how many test images, None for all.
+    """
+
+    run: RunSpec
+    evaluator: str
+    version: int
+    test_images: int | None = None
+
+    @cached_property
+    def id(self) -> str:
+        """Ten hexadecimal digits of everything that decides the measurement, its run included."""
+        return digest_of([self.run.id, self.evaluator, self.version, self.test_images])
+
+    @property
+    def name(self) -> str:
+        """Where its files lie, relative to the results folder, without suffix."""
+        return str(self.run.folder / f"{slug(self.evaluator)}-{self.id}")
+
+    def __str__(self) -> str:
+        return f"{self.run} {self.evaluator}"
+
+
+@dataclass(frozen=True)
+class Record:
+    """One finished measurement, as read from its file.
+
+    Attributes:
+        cell: what was measured.
+        scores: its scores.
+        diverged: True if the training diverged, so that there is nothing to measure.
+        facts: everything else that the file says.
+    """
+
+    cell: Cell
+    scores: tuple[Score, ...]
+    diverged: bool
+    facts: Mapping[str, Any]
+
+
+class Results:
+    """A results folder.
+
+    Args:
+        folder: made when something is first written.
+
+    Raises:
+        InputError: the path is a file.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        if folder.exists() and not folder.is_dir():
+            raise InputError(f"results path {folder} is a file; expected a folder (--results DIR)")
+        self.folder = folder
+
+    def work(self, run: RunSpec) -> Path:
+        """Folder of the large files of a run."""
+        return self.folder / ".work" / run.folder
+
+    def training_file(self, run: RunSpec) -> Path:
+        """The record of a training."""
+        return self.folder / run.folder / "training.json"
+
+    def network_file(self, run: RunSpec) -> Path:
+        """The weights of a finished training."""
+        return self.work(run) / "network.safetensors"
+
+    def snapshot_file(self, run: RunSpec, share: float) -> Path:
+        """The weights of a run after ``share`` of its training, above 0 to 1."""
+        return self.work(run) / f"snapshot-{round(share * 100)}.safetensors"
+
+    def measurement_file(self, cell: Cell) -> Path:
+        """The record of a measurement."""
+        return self.folder / f"{cell.name}.json"
+
+    def save_suite(self, facts: Mapping[str, Any]) -> None:
+        """Record what was asked for."""
+        write_json(self.folder / "suite.json", {"schema": SCHEMA, "kind": "suite", **facts})
+
+    def suite_facts(self) -> dict[str, Any]:
+        """What the last run was asked for; empty if there was none."""
+        file = self.folder / "suite.json"
+        return dict(read_json(file)) if file.exists() else {}
+
+    def save_training(self, run: RunSpec, facts: Mapping[str, Any]) -> None:
+        """Record a finished training."""
+        write_json(self.training_file(run), {"schema": SCHEMA, "kind": "training", "run": run_facts(run), **facts})
+        self.forget_failure(self.training_file(run))
+
+    def save_measurement(
+        self, cell: Cell, measurement: Measurement, facts: Mapping[str, Any], *, diverged: bool = False
+    ) -> None:
+        """Record a finished measurement; arrays are written before the scores, whose presence means complete."""
+        file = self.measurement_file(cell)
+        arrays = dict(measurement.arrays)
+        if arrays:
+            write_atomic(file.with_suffix(".npz"), packed_arrays(arrays))
+        record = {
+            "schema": SCHEMA,
+            "kind": "measurement",
+            "status": "diverged" if diverged else "done",
+            "run": run_facts(cell.run),
+            "evaluator": {"name": cell.evaluator, "version": cell.version, **facts["evaluator"]},
+            "test_images": cell.test_images,
+            "scores": [_score_facts(score) for score in measurement.scores],
+            "details": dict(measurement.details),
+            "arrays": file.with_suffix(".npz").name if arrays else None,
+            **{key: value for key, value in facts.items() if key != "evaluator"},
+        }
+        write_json(file, record)
+        self.forget_failure(file)
+
+    def load_measurement(self, cell: Cell) -> Measurement:
+        """Read a finished measurement back, arrays included."""
+        file = self.measurement_file(cell)
+        facts = read_json(file)
+        arrays = _unpacked_arrays(file.with_name(facts["arrays"])) if facts["arrays"] else {}
+        return Measurement(tuple(_score_of(score) for score in facts["scores"]), arrays, facts["details"])
+
+    def save_failure(self, file: Path, what: str, error: str) -> None:
+        """Record that the work behind ``file`` failed; a failure is never read as a result."""
+        write_json(failure_file(file), {"schema": SCHEMA, "kind": "failure", "what": what, "error": error})
+
+    def forget_failure(self, file: Path) -> None:
+        """Remove the record of an earlier failure of the work behind ``file``."""
+        with disk_errors("cannot remove", failure_file(file)):
+            failure_file(file).unlink(missing_ok=True)
+
+    def part(self, cell: Cell, name: str, compute: Callable[[], Arrays]) -> Arrays:
+        """Arrays of a finished part of a measurement: read back, or computed and stored."""
+        file = self.folder / ".work" / f"{cell.name}.parts" / f"{slug(name)}-{digest_of(name)}.npz"
+        if not file.exists():
+            write_atomic(file, packed_arrays(compute()))
+        return _unpacked_arrays(file)
+
+    def records(self) -> Iterator[Record]:
+        """All finished measurements, in the order of their paths."""
+        for facts in self._facts("measurement"):
+            yield _record_of(facts)
+
+    def failures(self) -> Iterator[tuple[str, str]]:
+        """``(what failed, why)`` of everything that failed and has not succeeded since, in the order of paths."""
+        for facts in self._facts("failure"):
+            yield facts["what"], facts["error"]
+
+    def _facts(self, kind: str) -> Iterator[dict[str, Any]]:
+        suffix = ".failed.json" if kind == "failure" else ".json"
+        for file in sorted(self.folder.glob(f"*/*/*/*/*{suffix}")):
+            if file.name == "training.json" or (kind != "failure" and file.name.endswith(".failed.json")):
+                continue
+            facts = read_json(file)
+            if not isinstance(facts, dict) or facts.get("schema") != SCHEMA or facts.get("kind") != kind:
+                raise InputError(f"{file} is no {kind} record of schema {SCHEMA}; move it out of the results folder")
+            yield facts
+
+
+def failure_file(file: Path) -> Path:
+    """Where the failure of the work behind a result file is recorded."""
+    return file.with_suffix(".failed.json")
+
+
+def run_facts(run: RunSpec) -> dict[str, Any]:
+    """A run as JSON values."""
+    return {"id": run.id, **asdict(run)}
+
+
+def run_of(facts: Mapping[str, Any]) -> RunSpec:
+    """The run that :func:`run_facts` described."""
+    values = {key: value for key, value in facts.items() if key != "id"}
+    recipe = {**values["recipe"], "milestones": tuple(values["recipe"]["milestones"])}
+    return RunSpec(
+        **{
+            **values,
+            "recipe": Recipe(**recipe),
+            "numerics": Numerics(**values["numerics"]),
+            "files": tuple((path, digest) for path, digest in values["files"]),
+        }
+    )
+
+
+def packed_arrays(arrays: Arrays) -> bytes:
+    """Arrays as the bytes of a compressed ``.npz`` file, equal for equal arrays."""
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **{name: np.asarray(array) for name, array in arrays.items()})  # type: ignore[arg-type]
+    return buffer.getvalue()
+
+
+def _unpacked_arrays(file: Path) -> Arrays:
+    with disk_errors("cannot read", file), np.load(file, allow_pickle=False) as stored:
+        return {name: stored[name] for name in stored.files}
+
+
+def _score_facts(score: Score) -> dict[str, Any]:
+    """A score as JSON values; what is not given is left out."""
+    facts = {key: value for key, value in asdict(score).items() if value not in (None, "")}
+    return {"name": score.name, "value": score.value, **facts}
+
+
+def _score_of(facts: Mapping[str, Any]) -> Score:
+    values = dict(facts)
+    if values.get("interval"):
+        values["interval"] = tuple(values["interval"])
+    return Score(**values)
+
+
+def _record_of(facts: dict[str, Any]) -> Record:
+    run = run_of(facts["run"])
+    evaluator = facts["evaluator"]
+    cell = Cell(run, evaluator["name"], evaluator["version"], facts["test_images"])
+    return Record(cell, tuple(map(_score_of, facts["scores"])), facts["status"] == "diverged", facts)

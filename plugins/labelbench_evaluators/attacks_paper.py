@@ -1,0 +1,131 @@
+"""Accuracy under the attacks of the paper (section 4.4), as its code runs them or corrected."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from labelbench import Context, Evaluator, InputError, Measurement, Score, hookimpl
+
+if TYPE_CHECKING:
+    from labelbench import Attack
+
+PROTOCOL_NAMES = ("paper", "corrected")
+
+
+@dataclass(frozen=True)
+class PaperAttacks(Evaluator):
+    """FGSM and the iterative attack, untargeted and targeted, at seven epsilons in normalised units.
+
+    Only images that are classified right are attacked; accuracy counts the true class, over all test images and over
+    those classified right.
+
+    Attributes:
+        protocol: ``"paper"`` repeats the official code; ``"corrected"`` clamps to the range of pixels, follows fresh
+            gradients, and counts how often a targeted attack reaches its target as well.
+    """
+
+    protocol: str = "paper"
+    explanations = MappingProxyType(
+        {
+            "fgsm-untargeted": "accuracy after one step of size epsilon away from the true label",
+            "fgsm-targeted": "accuracy after one step of size epsilon towards another class's label",
+            "iterative-untargeted": "accuracy after five steps of epsilon / 5 away from the true label",
+            "iterative-targeted": "accuracy after five steps of epsilon / 5 towards another class's label",
+        }
+    )
+
+    def evaluate(self, context: Context) -> Measurement:
+        """Four attacks, each a part of its own; epsilons are in normalised units, 0.3 is about 15.4 / 255."""
+        from labelbench_evaluators.attack_protocols import PROTOCOLS, TARGET_SEED, paper_targets
+
+        classes = np.asarray(context.test.classes)
+        targets = paper_targets(classes, context.labels.num_classes)
+        clean = context.labels.nearest(context.outputs()).numpy()
+        attacks = PROTOCOLS[self.protocol]
+        scores: list[Score] = []
+        arrays = {"classes": classes, "targets": targets, "clean": clean}
+        cost = {}
+        for done, (name, attack) in enumerate(attacks.items()):
+
+            def report(share: float, name: str = name, done: int = done) -> None:
+                context.report(f"attack {name}", (done + share) / len(attacks))
+
+            def compute(attack: Attack = attack, report: Callable[[float], None] = report) -> dict[str, np.ndarray]:
+                return attacked(context, attack, clean, targets, report)
+
+            part = context.part(name, compute)
+            arrays[name] = part["predictions"]
+            cost[name] = {"gradients": int(part["gradients"].sum()), "queries": int(part["queries"].sum())}
+            scores += self._scores(name, attack, part["predictions"], arrays)
+        small = {name: array.astype(np.int32) for name, array in arrays.items()}
+        details = {
+            "protocol": self.protocol,
+            "settings": {name: asdict(attack) for name, attack in attacks.items()},
+            "target_seed": TARGET_SEED,
+            "cost": cost,
+        }
+        return Measurement(tuple(scores), small, details)
+
+    def _scores(
+        self, name: str, attack: Attack, predictions: np.ndarray, arrays: Mapping[str, np.ndarray]
+    ) -> list[Score]:
+        right = arrays["clean"] == arrays["classes"]
+        scores = []
+        for epsilon, row in zip(attack.epsilons, predictions, strict=True):
+            kept = int((row == arrays["classes"]).sum())
+            scores.append(Score.share(f"{name}/{epsilon:g}", kept, len(row)))
+            scores.append(Score.share(f"{name}/{epsilon:g}/of-correct", kept, int(right.sum())))
+            if attack.targeted and self.protocol == "corrected":
+                hits = int((right & (row == arrays["targets"])).sum())
+                scores.append(Score.share(f"{name}/{epsilon:g}/target-hit", hits, len(row), higher_is_better=False))
+        return scores
+
+
+def attacked(
+    context: Context, attack: Attack, clean: np.ndarray, targets: np.ndarray, report: Callable[[float], None]
+) -> dict[str, np.ndarray]:
+    """Classes decoded after ``attack`` on the test images that are classified right; the others keep their class.
+
+    Args:
+        context: gives network, labels and test images.
+        attack: what to do at every epsilon.
+        clean: ``(n,)`` classes decoded without attack.
+        targets: ``(n,)`` classes that a targeted attack aims at.
+        report: told the share done, 0 to 1.
+
+    Returns:
+        ``predictions`` ``(epsilons, n)`` int64; ``gradients`` and ``zero_gradients`` ``(steps,)`` int64, evaluated and
+        exactly zero; ``queries`` ``(1,)`` int64.
+    """
+    from labelbench import run_attack
+
+    test = context.test
+    right = clean == test.classes
+    asked = np.tile(right, (len(attack.epsilons), 1))
+    network = context.trained().network
+    found = run_attack(attack, network, context.labels, test.images, test.classes, targets, asked=asked, report=report)
+    return {
+        "predictions": np.where(asked, found.predictions, clean),
+        "gradients": found.gradients_per_step,
+        "zero_gradients": found.zero_gradients,
+        "queries": np.array([found.queries]),
+    }
+
+
+def attacks_paper(argument: str) -> PaperAttacks:
+    """Accuracy under the paper's FGSM and iterative attacks, untargeted and targeted; ``:corrected`` without quirks."""
+    protocol = argument or "paper"
+    if protocol not in PROTOCOL_NAMES:
+        raise InputError(f"evaluator 'attacks-paper' got {argument!r}; expected one of {', '.join(PROTOCOL_NAMES)}")
+    return PaperAttacks(protocol)
+
+
+@hookimpl
+def register_evaluators() -> Mapping[str, Callable[[str], Evaluator]]:
+    """The paper's attacks."""
+    return {"attacks-paper": attacks_paper}
