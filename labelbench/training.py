@@ -237,9 +237,12 @@ def outputs_of(network: Network, pixels: np.ndarray, batch: int = EVALUATION_BAT
     """
     network.eval()
     device = network.mean.device
-    with torch.inference_mode():
-        for start in range(0, len(pixels), batch):
-            yield network(to_pixels(torch.from_numpy(np.array(pixels[start : start + batch])).to(device))).float()
+    for start in range(0, len(pixels), batch):
+        images = torch.from_numpy(np.array(pixels[start : start + batch])).to(device)
+        # Entered and left between two yields: a mode that outlives a yield leaks into the caller.
+        with torch.no_grad():
+            outputs = network(to_pixels(images)).float()
+        yield outputs
 
 
 def validate(network: Network, labels: LabelSet, pixels: np.ndarray, classes: np.ndarray) -> tuple[float, float]:

@@ -1,0 +1,295 @@
+"""The command as people use it: real processes, real trainings, exit codes and what is on disk afterwards."""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+Command = Callable[..., subprocess.CompletedProcess[str]]
+
+SMALL = [
+    *(
+        "run",
+        "--device",
+        "cpu",
+        "--threads",
+        "1",
+        "--dataset",
+        "digits",
+        "--backbone",
+        "resnet8",
+        "--label",
+        "category",
+    ),
+    *("--evaluator", "accuracy", "--epochs", "1", "--train-fraction", "0.1", "--test-images", "50", "--results", "out"),
+]
+
+RAINBOW = """
+import numpy as np
+from labelbench import LabelSet, hookimpl
+
+def rainbow(dataset, argument):
+    "Every class is its own wave."
+    wave = np.arange(dataset.num_classes)[:, None] * np.linspace(1, 9, 24)
+    return LabelSet(40 + 40 * np.sin(wave), provenance={"recipe": "sine waves"})
+
+@hookimpl
+def register_labels():
+    return {"rainbow": rainbow}
+"""
+
+
+def files_below(folder: Path) -> set[str]:
+    return {str(file.relative_to(folder)) for file in folder.rglob("*") if file.is_file()}
+
+
+def test_a_run_ends_with_a_leaderboard_and_its_files(command: Command, tmp_path: Path) -> None:
+    done = command(*SMALL, "--label", "constant", "--evaluator", "label-statistics")
+    assert done.returncode == 0, done.stderr
+    assert "category" in done.stdout and "constant" in done.stdout and "nearest" in done.stdout
+    assert (tmp_path / "out" / "leaderboard.md").exists()
+    assert not any("checkpoint" in name or name.endswith(".tmp") for name in files_below(tmp_path))
+
+    again = command(*SMALL, "--label", "constant", "--evaluator", "label-statistics")
+    assert again.returncode == 0 and "nothing to do, all 4 measurements are there" in again.stderr
+
+    shown = command("leaderboard", "out", "--format", "markdown")
+    assert shown.stdout == (tmp_path / "out" / "leaderboard.md").read_text()
+    assert command("leaderboard", "out", "--format", "csv", "--output", "board.csv").returncode == 0
+    assert (tmp_path / "board.csv").read_text().startswith("dataset,backbone,label,settings,evaluator,score")
+
+
+def test_two_folders_give_the_same_leaderboard(command: Command, tmp_path: Path) -> None:
+    texts = []
+    for name in ("one", "two"):
+        assert command(*SMALL[:-1], name).returncode == 0
+        texts.append(command("leaderboard", name, "--format", "markdown").stdout)
+    assert texts[0] == texts[1] != ""
+
+
+def test_a_killed_training_goes_on_and_ends_with_the_same_bits(command: Command, tmp_path: Path) -> None:
+    args = [*SMALL, "--epochs", "8"]
+    whole = command(*[*args, "--results", "whole"])
+    assert whole.returncode == 0, whole.stderr
+    process = subprocess.Popen(
+        [sys.executable, "-m", "labelbench", *args, "--results", "cut"],
+        cwd=tmp_path,
+        stderr=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+    )
+    deadline = time.monotonic() + 120
+    while not list((tmp_path / "cut").rglob("checkpoint.safetensors")):
+        assert process.poll() is None and time.monotonic() < deadline
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert not list((tmp_path / "cut").rglob("training.json")), "killed too late to show anything"
+    resumed = command(*[*args, "--results", "cut"])
+    assert resumed.returncode == 0, resumed.stderr
+    one, other = (next((tmp_path / name).rglob("accuracy-*.npz")).read_bytes() for name in ("whole", "cut"))
+    assert one == other
+    boards = [command("leaderboard", name, "--format", "csv").stdout for name in ("whole", "cut")]
+    assert boards[0] == boards[1] != ""
+
+
+def test_ctrl_c_says_how_to_go_on(tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "labelbench", *SMALL, "--epochs", "500"],
+        cwd=tmp_path,
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        text=True,
+    )
+    deadline = time.monotonic() + 120
+    while not list(tmp_path.rglob("checkpoint.safetensors")):
+        assert process.poll() is None and time.monotonic() < deadline
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "interrupted; the same command goes on where this one stopped" in errors and "Traceback" not in errors
+
+
+def test_a_plan_says_what_would_be_done_and_does_nothing(command: Command, tmp_path: Path) -> None:
+    done = command("run", "--dry-run", "--suite", "quick", "--seeds", "3")
+    assert done.returncode == 0 and "0/3 done" in done.stdout
+    assert command("plan", "--suite", "paper").returncode == 0
+    assert files_below(tmp_path) == set()
+
+
+def test_a_measured_plan_estimates_the_time(command: Command) -> None:
+    done = command("plan", *SMALL[1:], "--measure")
+    assert done.returncode == 0, done.stderr
+    assert "digits resnet8 10: 1 trainings, 144 images at " in done.stdout
+    assert "all missing trainings, one after another: " in done.stdout
+
+
+def test_own_images_run(command: Command, images_folder: Path) -> None:
+    args = [f"folder:{images_folder}" if arg == "digits" else arg for arg in SMALL]
+    done = command(*args, "--train-fraction", "1")
+    assert done.returncode == 0, done.stderr
+    assert f"folder:{images_folder}" in done.stdout
+
+
+def test_changed_images_are_not_mixed_with_old_results(command: Command, images_folder: Path, tmp_path: Path) -> None:
+    """The spec hashes a folder's files; a data set found by its name is told apart by its fingerprint."""
+    data = tmp_path / "data"
+    data.mkdir()
+    classes = "airplane automobile bird cat deer dog frog horse ship truck".split()
+    for part in ("train", "test"):
+        for index, name in enumerate(classes):
+            source = images_folder / part / ("dark_thing" if index % 2 else "light_thing")
+            target = data / "cifar10" / part / name
+            target.mkdir(parents=True)
+            for file in source.iterdir():
+                (target / file.name).write_bytes(file.read_bytes())
+    args = ["cifar10" if arg == "digits" else arg for arg in SMALL] + ["--data-dir", str(data), "--train-fraction", "1"]
+    assert command(*args).returncode == 0
+    os.remove(next((data / "cifar10" / "train" / "cat").iterdir()))
+    done = command(*args)
+    assert done.returncode == 2
+    assert "was made with other images of cifar10" in done.stderr and "--overwrite always" in done.stderr
+    assert command(*args, "--overwrite", "always").returncode == 0
+
+
+def test_a_plugin_from_outside_is_listed_and_ranked(command: Command, install: Callable[..., dict[str, str]]) -> None:
+    env = install("labelbench-rainbow", RAINBOW)
+    listed = command("list", "labels", env=env)
+    assert any("rainbow" in line and "labelbench-rainbow 1.0" in line for line in listed.stdout.splitlines())
+    done = command(*SMALL, "--label", "rainbow", env=env)
+    assert done.returncode == 0, done.stderr
+    assert "rainbow" in done.stdout
+
+
+def test_a_broken_plugin_stops_nothing(command: Command, install: Callable[..., dict[str, str]]) -> None:
+    env = install("labelbench-broken", "raise RuntimeError('no luck today')")
+    assert command("--help", env=env).returncode == 0
+    listed = command("list", "plugins", env=env)
+    assert "broken: RuntimeError: no luck today" in listed.stdout and "labelbench-broken 1.0" in listed.stdout
+    assert command(*SMALL, env=env).returncode == 0
+    assert "labelbench-broken" not in command("--no-plugins", "list", "plugins", env=env).stdout
+
+
+def test_a_label_that_fails_fails_alone(command: Command, install: Callable[..., dict[str, str]]) -> None:
+    env = install("labelbench-rainbow", RAINBOW.replace("wave = ", "raise OSError('gone'); wave = "))
+    done = command(*SMALL, "--label", "rainbow", env=env)
+    assert done.returncode == 3
+    assert "label 'rainbow' (labelbench-rainbow 1.0) failed: OSError: gone" in done.stderr
+    assert "category" in done.stdout and "the same command tries them again" in done.stderr
+
+
+def bad_arrays(folder: Path) -> None:
+    np.save(folder / "classes.npy", np.random.RandomState(0).rand(3, 5))
+    np.save(folder / "object.npy", np.array([{}, {}], dtype=object), allow_pickle=True)
+    np.save(folder / "nan.npy", np.full((10, 5), np.nan))
+    (folder / "text.npy").write_text("no array")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (["--label", "catgory"], "unknown label 'catgory'; did you mean category"),
+        (["--dataset", "folder:/nowhere"], "/nowhere"),
+        (["--label", "npy:classes.npy"], "classes.npy"),
+        (["--label", "npy:object.npy"], "object.npy"),
+        (["--label", "npy:nan.npy"], "nan.npy"),
+        (["--label", "npy:text.npy"], "text.npy"),
+        (["--label", "npy:missing.npy"], "missing.npy"),
+        (["--suite", "key.toml"], "unknown key in suite file key.toml: 'epoch'; did you mean epochs"),
+        (["--suite", "broken.toml"], "suite file broken.toml is not valid TOML"),
+        (["--results", "file"], "results path file is a file; expected a folder"),
+        (["--seeds", "none"], "seeds 'none'; expected a count"),
+        (["--epochs", "0"], "epochs is 0; expected 1 or more"),
+        (["--recipe", "papr"], "unknown recipe 'papr'; did you mean paper"),
+        (["--dataset", "cifar10", "--data-dir", "nowhere"], "cifar10"),
+        (["--overwrite", "sometimes"], "unknown overwrite policy 'sometimes'"),
+    ],
+    ids=lambda value: "_".join(value) if isinstance(value, list) else "",
+)
+def test_a_users_mistake_is_one_line_and_leaves_nothing(
+    command: Command, tmp_path: Path, change: list[str], message: str
+) -> None:
+    bad_arrays(tmp_path)
+    (tmp_path / "file").write_text("")
+    (tmp_path / "key.toml").write_text("epoch = 3")
+    (tmp_path / "broken.toml").write_text("label = [")
+    before = files_below(tmp_path)
+    done = command(*SMALL, *change)
+    assert done.returncode in (2, 4), (done.returncode, done.stderr)
+    assert "Traceback" not in done.stderr
+    (line,) = [line for line in done.stderr.splitlines() if line.startswith("labelbench: ")]
+    assert message in line
+    assert files_below(tmp_path) == before
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (["rnu"], "unknown command 'rnu'; did you mean run"),
+        (["run", "--lable", "category"], "--label"),
+        (["list", "label"], "unknown kind 'label'; did you mean labels"),
+        (["leaderboard", "nowhere"], "nowhere is no results folder"),
+        (["leaderboard", ".", "--format", "xml"], "holds no results"),
+    ],
+    ids=str,
+)
+def test_wrong_usage_says_what_to_do(command: Command, args: list[str], message: str) -> None:
+    done = command(*args)
+    assert done.returncode == 2 and message in done.stderr and "Traceback" not in done.stderr
+
+
+def test_a_full_disk_is_one_line_and_leaves_no_half_written_file(command: Command, tmp_path: Path) -> None:
+    assert command(*SMALL, "--results", "warm").returncode == 0  # fills the cache of images
+
+    def limit() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))
+
+    done = command(*SMALL, preexec_fn=limit)
+    assert done.returncode == 4, done.stderr
+    assert "Traceback" not in done.stderr
+    (line,) = [line for line in done.stderr.splitlines() if line.startswith("labelbench: ")]
+    assert "cannot write out" in line and "File too large" in line
+    assert not [name for name in files_below(tmp_path / "out") if name.endswith((".tmp", ".safetensors"))]
+    assert command(*SMALL).returncode == 0
+
+
+HEAVY = "{'torch', 'librosa', 'timm', 'sklearn', 'scipy', 'torchvision', 'transformers', 'matplotlib'}"
+
+
+@pytest.mark.parametrize(
+    "args", ["import", "--help", "list labels", "list", "plan --suite paper", "run --dry-run", "completion bash"]
+)
+def test_light_commands_load_no_heavy_library(tmp_path: Path, args: str) -> None:
+    call = "" if args == "import" else f"sys.argv = ['labelbench', *{args.split()!r}]\nlabelbench.cli.main()"
+    imports = "import labelbench" if args == "import" else "import labelbench.cli"
+    code = f"import sys, atexit\natexit.register(lambda: print('HEAVY', sorted(set(sys.modules) & {HEAVY})))\n{imports}\n{call}"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == "HEAVY []"
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_scripts_are_printed(command: Command, shell: str) -> None:
+    done = command("completion", shell)
+    assert done.returncode == 0 and "_LABELBENCH_COMPLETE" in done.stdout
+
+
+def test_names_are_completed(command: Command) -> None:
+    env = {"_LABELBENCH_COMPLETE": "bash_complete", "COMP_WORDS": "labelbench run --label cat", "COMP_CWORD": "3"}
+    done = subprocess.run(
+        [Path(sys.executable).parent / "labelbench"],
+        capture_output=True,
+        text=True,
+        env={**os.environ, **env},
+        check=False,
+    )
+    assert "plain,category" in done.stdout.splitlines()

@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from labelbench.errors import PluginError
+from labelbench.evaluation import Measurement, Score, wilson_interval
+
+
+@given(st.integers(1, 10_000).flatmap(lambda count: st.tuples(st.integers(0, count), st.just(count))))
+def test_the_wilson_interval_holds_its_share_and_stays_in_range(case: tuple[int, int]) -> None:
+    hits, count = case
+    low, high = wilson_interval(hits, count)
+    assert 0 <= low <= hits / count + 1e-12 and hits / count - 1e-12 <= high <= 1 and low < high
+
+
+def test_the_wilson_interval_equals_a_printed_example() -> None:
+    """Newcombe 1998, table I: 81 of 263 gives .2553 to .3662."""
+    assert wilson_interval(81, 263) == pytest.approx((0.2553, 0.3662), abs=5e-5)
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, "0.5"])
+def test_a_score_is_a_finite_number(value: object) -> None:
+    with pytest.raises(PluginError, match="expected a finite number"):
+        Score("accuracy", value)  # type: ignore[arg-type]
+
+
+def test_a_score_without_value_says_why() -> None:
+    with pytest.raises(PluginError, match="its note must say why"):
+        Score("threshold", None)
+    assert Score("threshold", None, note="not meaningful").value is None
+
+
+def test_a_share_of_nothing_has_no_value() -> None:
+    assert Score.share("of-correct", 0, 0).value is None
+
+
+def test_a_measurement_has_each_score_once() -> None:
+    with pytest.raises(PluginError, match="twice"):
+        Measurement((Score("a", 1.0), Score("a", 2.0)))
+    assert Measurement((Score("a", 1.0),))["a"].value == 1.0

@@ -1,0 +1,98 @@
+"""Who may import whom: imports point down, and built-in plugins enter by the front door."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+CORE = ROOT / "labelbench"
+PLUGINS = [ROOT / "plugins" / f"labelbench_{kind}" for kind in ("labels", "backbones", "evaluators")]
+
+# module -> modules of the core that it may import when it is loaded or run
+MAY_IMPORT = {
+    "errors": set(),
+    "hookspecs": set(),
+    "settings": set(),
+    "recipes": {"errors"},
+    "files": {"errors"},
+    "image_arrays": {"errors"},
+    "image_files": {"errors", "image_arrays", "settings"},
+    "image_cache": {"errors", "image_arrays", "image_files", "settings"},
+    "datasets": {"errors", "settings", "image_arrays", "image_files", "image_cache"},
+    "runs": {"recipes"},
+    "suite": {"errors", "recipes", "runs"},
+    "machine": {"errors", "runs"},
+    "plugins": {"errors", "hookspecs"},
+    "labels": {"errors"},
+    "networks": {"errors"},
+    "attack_losses": {"errors", "labels"},
+    "attacks": {"errors", "labels", "networks", "attack_losses"},
+    "training": {"datasets", "errors", "files", "labels", "networks", "recipes", "runs"},
+    "evaluation": {"errors", "runs"},
+    "registry": {"errors", "evaluation", "labels", "plugins"},
+    "results": {"errors", "evaluation", "files", "recipes", "runs"},
+    "planning": {"datasets", "errors", "evaluation", "plugins", "registry", "results", "runs", "suite"},
+    "progress": set(),
+}
+# These stand above everything in the table and may import all of it, and what stands before them here.
+TOP = ["estimate", "runner", "leaderboard", "exports", "listing", "options", "commands", "cli", "__main__"]
+
+
+def imports_of(file: Path) -> set[str]:
+    """Every module that a file imports at any place but under TYPE_CHECKING."""
+    found: set[str] = set()
+
+    def visit(node: ast.AST) -> None:
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+            return
+        if isinstance(node, ast.Import):
+            found.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{file.name} imports relatively"
+            found.add(node.module or "")
+            if node.module == "labelbench":
+                found.update(f"labelbench.{alias.name}" for alias in node.names)
+        for child in ast.iter_child_nodes(node):
+            visit(child)
+
+    visit(ast.parse(file.read_text(encoding="utf-8")))
+    return found
+
+
+def core_imports(file: Path) -> set[str]:
+    names = {name.removeprefix("labelbench.") for name in imports_of(file) if name.startswith("labelbench.")}
+    return {name for name in names if (CORE / f"{name}.py").exists()}
+
+
+@pytest.mark.parametrize("file", sorted(CORE.glob("*.py")), ids=lambda file: file.stem)
+def test_core_modules_import_only_what_lies_below_them(file: Path) -> None:
+    if file.stem == "__init__":
+        assert core_imports(file) == set()
+    elif file.stem in TOP:
+        assert core_imports(file) <= set(MAY_IMPORT) | set(TOP[: TOP.index(file.stem)])
+    else:
+        assert file.stem in MAY_IMPORT, f"{file.stem} has no place in the layers yet"
+        assert core_imports(file) <= MAY_IMPORT[file.stem]
+
+
+@pytest.mark.parametrize("file", sorted(CORE.glob("*.py")), ids=lambda file: file.stem)
+def test_the_core_names_no_plugin(file: Path) -> None:
+    names = {name.split(".")[0] for name in imports_of(file)}
+    assert not names & {folder.name for folder in PLUGINS}
+    assert "labelbench_" not in file.read_text(encoding="utf-8").replace("labelbench_settings", "")
+
+
+@pytest.mark.parametrize("file", sorted(file for folder in PLUGINS for file in folder.rglob("*.py")), ids=str)
+def test_plugins_import_only_the_public_interface(file: Path) -> None:
+    inner = {name for name in imports_of(file) if name.startswith("labelbench.")}
+    import labelbench
+
+    assert {name.removeprefix("labelbench.") for name in inner} <= set(labelbench.__all__)
+
+
+def test_hookspecs_need_nothing_but_pluggy() -> None:
+    third_party = {name.split(".")[0] for name in imports_of(CORE / "hookspecs.py")}
+    assert third_party <= {"__future__", "collections", "typing", "pluggy"}
