@@ -56,7 +56,7 @@ class LabelSet:
         object.__setattr__(self, "provenance", MappingProxyType(dict(self.provenance)))
         if self.loss not in LOSSES:
             raise PluginError(f"label loss {self.loss!r} is unknown; expected one of {', '.join(LOSSES)}")
-        if self.loss == "cross-entropy" and self.targets.ndim != 2:
+        if self.loss == "cross-entropy" and self.shape != (self.num_classes,):
             raise PluginError(f"cross-entropy needs targets (classes, classes); got shape {self.targets.shape}")
 
     @property
