@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 import click
 
 from labelbench.errors import LabelbenchError, UnknownName, one_line
-from labelbench.options import machine_options, suite_options
+from labelbench.options import complete, machine_options, suite_options
 
 INTERRUPTED = 130
 _REFUSED_BY_MACHINE = {errno.ENOSPC, errno.EFBIG, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO}
@@ -67,11 +67,49 @@ def plan(measure: bool, **options: Any) -> None:
 @click.argument("folder", type=click.Path(path_type=Path), metavar="DIR")
 @click.option("--format", "form", metavar="markdown|csv|json", help="Print text in this format instead of a table.")
 @click.option("--output", type=click.Path(path_type=Path), metavar="FILE", help="Write to this file.")
-def leaderboard(folder: Path, form: str | None, output: Path | None) -> None:
+@click.option("--explain", is_flag=True, help="Say below what each column means.")
+def leaderboard(folder: Path, form: str | None, output: Path | None, explain: bool) -> None:
     """Print the leaderboard of a results folder."""
     from labelbench.commands import show_leaderboard
 
-    show_leaderboard(folder, form, output)
+    show_leaderboard(folder, form, output, explain=explain)
+
+
+@cli.command()
+@click.argument("names", nargs=-1, metavar="[NAME]...", shell_complete=complete("labels"))
+@click.option(
+    "--dataset",
+    default="digits",
+    metavar="NAME",
+    shell_complete=complete("datasets"),
+    help="Data set whose classes are labelled (default: digits).",
+)
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    required=True,
+    help="Picture to write: .png, .svg or .pdf; or .npy with --format npy.",
+)
+@click.option("--format", "form", metavar="npy", help="npy: write the targets of one label as an array.")
+@click.option("--distances", is_flag=True, help="Draw the distances between classes instead.")
+@click.option("--classes", default=10, show_default=True, type=click.IntRange(1), help="Classes shown in the gallery.")
+@machine_options
+def labels(**options: Any) -> None:
+    """Draw labels: a gallery with labels as rows and classes as columns (default: those of suite quick)."""
+    from labelbench.label_commands import draw_labels
+
+    draw_labels(options)
+
+
+@cli.command()
+@click.argument("name", metavar="NAME", shell_complete=complete("labels"))
+@machine_options
+def fetch(name: str, **options: Any) -> None:
+    """Fetch what a label needs (bert, glove, official:NAME), so that later runs can be offline."""
+    from labelbench.label_commands import fetch_for_label
+
+    click.echo(fetch_for_label(name, options))
 
 
 @cli.command("list")

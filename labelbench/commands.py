@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from labelbench.results import Results
 from labelbench.settings import use_settings
 
 if TYPE_CHECKING:
+    from labelbench.leaderboard import Leaderboard
     from labelbench.planning import Plan
 
 SOME_FAILED = 3
@@ -63,8 +65,8 @@ def show_plan(options: dict[str, Any], *, measure: bool) -> None:
                 click.echo(line)
 
 
-def show_leaderboard(folder: Path, form: str | None, output: Path | None) -> None:
-    """Print the leaderboard of a folder, or write it to a file."""
+def show_leaderboard(folder: Path, form: str | None, output: Path | None, *, explain: bool) -> None:
+    """Print the leaderboard of a folder, or write it to a file; ``explain`` prints what its columns mean."""
     from labelbench.exports import export, to_rich
     from labelbench.files import write_atomic
     from labelbench.leaderboard import Leaderboard
@@ -76,12 +78,24 @@ def show_leaderboard(folder: Path, form: str | None, output: Path | None) -> Non
         raise InputError(f"{folder} holds no results; `labelbench run --results {folder}` makes some")
     if form is None and output is None:
         output_console().print(to_rich(board))
+        if explain:
+            for line in _explanations(board):
+                click.echo(line)
         return
     text = export(board, form or "markdown")
     if output is None:
         click.echo(text, nl=False)
     else:
         write_atomic(output, text.encode())
+
+
+def _explanations(board: Leaderboard) -> Iterator[str]:
+    """A line for each column of the evaluators' tables."""
+    from labelbench.registry import evaluator
+
+    for name in dict.fromkeys(column.evaluator for table in board.tables for column in table.columns):
+        for score, text in evaluator(name).explanations.items():
+            yield f"{name}/{score}: {text}"
 
 
 def _planned(options: dict[str, Any]) -> tuple[Plan, Results]:
@@ -123,7 +137,8 @@ def _print_plan(plan: Plan, results: Results) -> None:
         counts[2] += cell not in todo_cells
         counts[3] += 1
     for key, (trained, trainings, measured, cells) in rows.items():
-        table.add_row(*map(Text, (*key, f"{trained}/{trainings} done", f"{measured}/{cells} done")))
+        counts_shown = (f"{trained}/{trainings} done" if trainings else "", f"{measured}/{cells} done" if cells else "")
+        table.add_row(*map(Text, (*key, *counts_shown)))
     console = output_console()
     console.print(table)
     suite = plan.suite

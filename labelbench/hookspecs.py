@@ -30,7 +30,8 @@ def register_labels() -> Mapping[str, Callable[[Dataset, str], LabelSet]]:  # ty
     ``provider(dataset, argument)`` returns a :class:`labelbench.LabelSet` whose ``targets`` are
     ``(num_classes, *shape)`` float32, row i for ``dataset.class_names[i]``; ``shape`` is ``(length,)`` or
     ``(side, side)`` with side a multiple of 16. Equal datasets and arguments give equal targets. A label
-    that wraps another asks for it: ``labelbench.label(name, dataset)``.
+    that wraps another asks for it: ``labelbench.label(name, dataset)``. A provider that needs files which can be
+    fetched may have an attribute ``fetch(argument) -> str``, for ``labelbench fetch``.
     """
 
 

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 
-def _complete(kind: str) -> Callable[[click.Context, click.Parameter, str], list[str]]:
+def complete(kind: str) -> Callable[[click.Context, click.Parameter, str], list[str]]:
+    """Shell completion with the names of one kind."""
+
     def names(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
         from labelbench.listing import names_of
 
@@ -29,15 +31,15 @@ def suite_options(command: _Command) -> _Command:
     """Which cells: the axes and how they are run. They override the suite file, whose keys are the same words."""
     for option in reversed(
         [
-            click.option("--suite", default="quick", metavar="NAME|FILE.toml", shell_complete=_complete("suites"),
+            click.option("--suite", default="quick", metavar="NAME|FILE.toml", shell_complete=complete("suites"),
                          help="Suite to start from (default: quick)."),
-            click.option("--dataset", multiple=True, metavar="NAME", shell_complete=_complete("datasets"),
+            click.option("--dataset", multiple=True, metavar="NAME", shell_complete=complete("datasets"),
                          help="Data set: digits, cifar10, cifar100 or folder:PATH. Repeatable."),
-            click.option("--label", multiple=True, metavar="NAME", shell_complete=_complete("labels"),
+            click.option("--label", multiple=True, metavar="NAME", shell_complete=complete("labels"),
                          help="Label, e.g. speech or npy:PATH. Repeatable."),
-            click.option("--backbone", multiple=True, metavar="NAME", shell_complete=_complete("backbones"),
+            click.option("--backbone", multiple=True, metavar="NAME", shell_complete=complete("backbones"),
                          help="Backbone, e.g. resnet32 or timm:resnet18. Repeatable."),
-            click.option("--evaluator", multiple=True, metavar="NAME", shell_complete=_complete("evaluators"),
+            click.option("--evaluator", multiple=True, metavar="NAME", shell_complete=complete("evaluators"),
                          help="Evaluator, e.g. accuracy. Repeatable."),
             click.option("--seeds", metavar="N|LIST", help="Seeds 0 to N-1, or a list such as 3,7 (a single one: 3,)."),
             click.option("--recipe", metavar="NAME", help="How networks are trained: paper, paper-fast or quick."),

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from types import TracebackType
 
 from rich.console import Console
@@ -41,6 +42,15 @@ class Reporter(AbstractContextManager["Reporter"]):
     ) -> None:
         if self._live:
             self._live.progress.stop()
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Leave the terminal to the block, which may show a progress of its own."""
+        if self._live:
+            self._live.progress.stop()
+        yield
+        if self._live:
+            self._live.progress.start()
 
     def whole(self, total: float) -> None:
         """Begin: the pieces to come add up to ``total``."""

@@ -127,7 +127,8 @@ class Runner:
         if key in self._labels:
             return
         try:
-            self._labels[key] = label(key[1], find_dataset(run.dataset))
+            with self.reporter.paused():
+                self._labels[key] = label(key[1], find_dataset(run.dataset))
         except InputError:
             raise
         except Exception as error:  # a label may fail in any way; only the cells that need it fail

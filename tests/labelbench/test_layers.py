@@ -38,7 +38,8 @@ MAY_IMPORT = {
     "progress": set(),
 }
 # These stand above everything in the table and may import all of it, and what stands before them here.
-TOP = ["estimate", "runner", "leaderboard", "exports", "listing", "options", "commands", "cli", "__main__"]
+TOP = ["estimate", "runner", "leaderboard", "exports", "figures", "listing", "options"]
+TOP += ["commands", "label_commands", "cli", "__main__"]
 
 
 def imports_of(file: Path) -> set[str]:
