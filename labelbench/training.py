@@ -331,7 +331,8 @@ class _State:
         tensors = {f"network.{name}": tensor for name, tensor in self.network.state_dict().items()}
         tensors |= {f"best.{name}": tensor for name, tensor in self.best.items()}
         for name, parameter in self.network.named_parameters():
-            tensors[f"momentum.{name}"] = self.optimizer.state[parameter]["momentum_buffer"]
+            if parameter in self.optimizer.state:  # a parameter without gradient has no momentum
+                tensors[f"momentum.{name}"] = self.optimizer.state[parameter]["momentum_buffer"]
         metadata = {"history": [asdict(line) for line in self.history], "best_epoch": self.best_epoch}
         write_atomic(file, _packed(tensors, {**self.identity, **metadata}))
 
@@ -346,16 +347,19 @@ class _State:
         self.network.load_state_dict(part("network."))
         device = self.network.mean.device
         self.best = {name: tensor.to(device) for name, tensor in part("best.").items()}
-        momentum = part("momentum.")
-        for name, parameter in self.network.named_parameters():
-            buffer = torch.empty_like(parameter).copy_(momentum[name])
-            self.optimizer.state[parameter]["momentum_buffer"] = buffer
+        parameters = dict(self.network.named_parameters())
+        for name, stored in part("momentum.").items():
+            buffer = torch.empty_like(parameters[name]).copy_(stored)
+            self.optimizer.state[parameters[name]]["momentum_buffer"] = buffer
         self.history = [Epoch(**line) for line in metadata["history"]]
         self.best_epoch = metadata["best_epoch"]
 
 
 def _packed(tensors: dict[str, Tensor], metadata: dict[str, Any]) -> bytes:
-    stored = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    # Copies, since tied weights share memory and the format stores each tensor by itself.
+    stored = {
+        name: tensor.detach().cpu().clone(memory_format=torch.contiguous_format) for name, tensor in tensors.items()
+    }
     return save(stored, {key: json.dumps(value) for key, value in metadata.items()})
 
 

@@ -144,7 +144,7 @@ def test_changed_images_are_not_mixed_with_old_results(command: Command, images_
     """The spec hashes a folder's files; a data set found by its name is told apart by its fingerprint."""
     data = tmp_path / "data"
     data.mkdir()
-    classes = "airplane automobile bird cat deer dog frog horse ship truck".split()
+    classes = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
     for part in ("train", "test"):
         for index, name in enumerate(classes):
             source = images_folder / part / ("dark_thing" if index % 2 else "light_thing")

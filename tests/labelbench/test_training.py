@@ -104,6 +104,24 @@ def test_an_interrupted_training_ends_with_the_same_bits(tmp_path: Path, epochs:
         assert torch.equal(tensor, resumed.network.state_dict()[name]), name
 
 
+class Odd(Tiny):
+    """Weights that are tied, and one that no output depends on."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tied = self.layers[0]
+        self.unused = nn.Parameter(torch.zeros(3))
+
+
+def test_tied_and_unused_weights_survive_a_checkpoint(tmp_path: Path) -> None:
+    images = made_up()
+    options: Any = {"validation_share": 0.2, "flip": True, "folder": tmp_path}
+    with pytest.raises(Stop):
+        train(RUN, initial_network(RUN, Odd, LABELS, images), LABELS, images, **options, report=interrupted_after(2))
+    found = train(RUN, initial_network(RUN, Odd, LABELS, images), LABELS, images, **options)
+    assert without_times(found.history) == without_times(trained(tmp_path / "plain").history)
+
+
 def test_a_finished_network_can_be_read_back(tmp_path: Path) -> None:
     images = made_up()
     found = trained(tmp_path)

@@ -64,6 +64,12 @@ def test_a_class_may_be_called_train_or_test(tmp_path, pictures):
         assert np.array_equal(arrays.test.images[1], drawn["test/test/0"])
 
 
+def test_a_zip_without_test_images_is_refused_as_such(tmp_path, pictures):
+    path = pictures.zip(tmp_path / "images.zip", pictures.draw(("train",), test=0))
+    with pytest.raises(InputError, match=r"images\.zip/test holds no image of the class 'train'; expected"):
+        ImageZip(path).read(("train",), (8, 8), lambda doing, share: None)
+
+
 def test_class_folders_may_be_written_with_spaces(tmp_path, pictures, drawn):
     spaced = {name.replace("_", " "): pixels for name, pixels in drawn.items()}
     assert content(read(ImageFolder(pictures.folder(tmp_path, spaced)))) == expected(drawn)

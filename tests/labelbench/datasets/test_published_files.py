@@ -21,6 +21,13 @@ from labelbench.settings import Settings, use_settings
 ARCHIVE = "cifar-10-python.tar.gz"
 
 
+class OldType:
+    """Is pickled so that numpy 2.4 warns when it is read, as its first releases do for the published files."""
+
+    def __reduce__(self):
+        return (np.dtype, ("u1", 0, True))
+
+
 def md5(path: Path) -> str:
     return hashlib.md5(path.read_bytes()).hexdigest()
 
@@ -42,7 +49,7 @@ def published(tmp_path, monkeypatch, drawn) -> Path:
     files = {"data_batch_1": ("train", 0), "data_batch_2": ("train", 1), "test_batch": ("test", 0)}
     for file, (part, number) in files.items():
         images = [drawn[f"{part}/{name}/{number}"].transpose(2, 0, 1).reshape(-1) for name in reversed(names)]
-        batch = {"data": np.array(images), "labels": list(reversed(range(10)))}
+        batch = {"data": np.array(images), "labels": list(reversed(range(10))), "type": OldType()}
         (folder / file).write_bytes(pickle.dumps(batch))
     (folder / "batches.meta").write_bytes(pickle.dumps({"label_names": list(names)}))
     sums = {file.name: md5(file) for file in folder.iterdir()}

@@ -1,0 +1,333 @@
+"""Finding plugins: distributions written into a folder on the path, and a fresh process that looks at them."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from textwrap import dedent
+
+import pytest
+
+from labelbench.errors import UnknownName
+from labelbench.plugins import Broken, Entry, Origin, Plugins
+
+LOOK = """
+import json
+from labelbench.plugins import plugins
+found = plugins()
+print(json.dumps({
+    "names": {kind: {name: str(entry.origin) for name, entry in getattr(found, kind).items()}
+              for kind in ("labels", "backbones", "evaluators")},
+    "broken": [[broken.origin.plugin, str(broken.origin), broken.reason] for broken in found.broken],
+    "loaded": [origin.plugin for origin in found.loaded],
+}))
+"""
+# A plugin that works, told apart by its label's name.
+GOOD = """
+import labelbench
+
+@labelbench.hookimpl
+def register_labels():
+    return {"LABEL": provide}
+
+def provide(dataset, argument):
+    "A label."
+"""
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a fresh process found, without what is built in."""
+
+    labels: dict[str, str]
+    backbones: dict[str, str]
+    evaluators: dict[str, str]
+    broken: list[tuple[str, str, str]]
+    loaded: list[str]
+    core_labels: frozenset[str]
+
+    def reason(self, plugin: str) -> str:
+        """Why the plugin, or its one refused name, cannot be used."""
+        (reason,) = [reason for name, _, reason in self.broken if name == plugin]
+        assert reason
+        assert "\n" not in reason
+        return reason
+
+
+class Site:
+    """A folder on the path with distributions in it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def install(self, plugin: str, code: str, entry: str | None = None, distribution: str | None = None) -> None:
+        """A distribution ``DISTRIBUTION 1.0`` with one module and one entry point."""
+        module = f"{plugin.replace('-', '_')}_module"
+        (self.folder / f"{module}.py").write_text(dedent(code))
+        info = self.folder / f"{(distribution or plugin).replace('-', '_')}-1.0.dist-info"
+        info.mkdir(exist_ok=True)
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {distribution or plugin}\nVersion: 1.0\n")
+        (info / "entry_points.txt").write_text(f"[labelbench]\n{plugin} = {entry or module}\n")
+
+    def look(self, selection: str | None = None) -> Found:
+        """What a fresh process finds, with LABELBENCH_PLUGINS set to ``selection`` unless None."""
+        environment = {**os.environ, "PYTHONPATH": str(self.folder)}
+        if selection is not None:
+            environment["LABELBENCH_PLUGINS"] = selection
+        done = subprocess.run([sys.executable, "-c", LOOK], env=environment, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        answer = json.loads(done.stdout.splitlines()[-1])
+        core = "labelbench "
+        names = {
+            kind: {name: origin for name, origin in entries.items() if not origin.startswith(core)}
+            for kind, entries in answer["names"].items()
+        }
+        built_in = {plugin for plugin, origin, _ in answer["broken"] if origin.startswith(core)}
+        return Found(
+            **names,
+            broken=[(plugin, origin, why) for plugin, origin, why in answer["broken"] if plugin not in built_in],
+            loaded=answer["loaded"],
+            core_labels=frozenset(answer["names"]["labels"]) - frozenset(names["labels"]),
+        )
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    """A folder on the path with one plugin that works, to see that no other plugin stops it."""
+    site = Site(tmp_path)
+    site.install("zzz-good", GOOD.replace("LABEL", "good"))
+    return site
+
+
+def hook(returned: str, name: str = "register_labels") -> str:
+    return f"import labelbench\n@labelbench.hookimpl\ndef {name}():\n    return {returned}\ndef provide(dataset, argument):\n    ...\n"
+
+
+def test_a_plugin_registers_by_its_entry_point_beside_what_is_built_in(site: Site) -> None:
+    found = site.look()
+    assert found.labels == {"good": "zzz-good 1.0"}
+    assert found.broken == []
+    assert "zzz-good" in found.loaded
+    assert found.core_labels
+
+
+def test_one_plugin_may_register_labels_backbones_and_evaluators(site: Site) -> None:
+    site.install(
+        "all",
+        """
+        import labelbench
+
+        @labelbench.hookimpl
+        def register_labels():
+            return {"own-label": lambda dataset, argument: None}
+
+        @labelbench.hookimpl
+        def register_backbones():
+            return {"own-backbone": lambda argument, size: None}
+
+        @labelbench.hookimpl
+        def register_evaluators():
+            return {"own-evaluator": lambda argument: None}
+        """,
+    )
+    found = site.look()
+    assert found.labels == {"good": "zzz-good 1.0", "own-label": "all 1.0"}
+    assert (found.backbones, found.evaluators) == ({"own-backbone": "all 1.0"}, {"own-evaluator": "all 1.0"})
+
+
+@pytest.mark.parametrize(
+    ("code", "told"),
+    [
+        ("import a_library_that_is_not_installed", ["ModuleNotFoundError", "a_library_that_is_not_installed"]),
+        ("raise ImportError('libfoo.so: cannot open')", ["ImportError: libfoo.so: cannot open"]),
+        ("def register_labels(:", ["SyntaxError"]),
+        ("1 / 0", ["ZeroDivisionError"]),
+        ("import sys\nsys.exit(3)", ["exits on import", "3"]),
+        ("raise ValueError('first line\\nsecond line')", ["ValueError: first line second line"]),
+        ("", ["no hook implementation", "@labelbench.hookimpl"]),
+        ("def register_labels():\n    return {}", ["no hook implementation", "@labelbench.hookimpl"]),
+        (hook("{'x': provide}", "register_label"), ["unknown hook 'register_label'"]),
+        (
+            "import labelbench\n@labelbench.hookimpl\ndef register_labels(dataset):\n    return {}",
+            ["register_labels", "dataset"],
+        ),
+        (hook("[provide]"), ["register_labels() returned list", "expected a dict"]),
+        (hook("provide"), ["register_labels() returned function", "expected a dict"]),
+        (hook("1 / 0"), ["ZeroDivisionError"]),
+        (hook("exit(3)"), ["exits", "3"]),
+        (hook("{'a:b': provide}"), ["the name 'a:b'", "without colon or comma"]),
+        (hook("{'a,b': provide}"), ["the name 'a,b'", "without colon or comma"]),
+        (hook("{'': provide}"), ["the name ''", "printable text"]),
+        (hook("{' x': provide}"), ["the name ' x'", "printable text"]),
+        (hook("{'a\\nb': provide}"), ["the name 'a\\nb'", "printable text"]),
+        (hook("{3: provide}"), ["the name 3", "printable text"]),
+        (hook("{'x': 3}"), ["register_labels() returned int for 'x'", "x(dataset, argument)"]),
+        (hook("{'x': lambda dataset: None}"), ["'x' cannot be called as x(dataset, argument)"]),
+        (hook("{'x': lambda a, b, c: None}"), ["'x' cannot be called as x(dataset, argument)"]),
+        (hook("{'x': lambda a: None}", "register_backbones"), ["'x' cannot be called as x(argument, size)"]),
+        (hook("{'x': lambda: None}", "register_evaluators"), ["'x' cannot be called as x(argument)"]),
+    ],
+)
+def test_a_plugin_that_breaks_the_contract_is_set_apart_with_its_reason(site: Site, code: str, told: list[str]) -> None:
+    site.install("aaa-bad", code)
+    found = site.look()
+    assert all(part in found.reason("aaa-bad") for part in told), found.reason("aaa-bad")
+    assert found.labels == {"good": "zzz-good 1.0"}
+    assert "aaa-bad" not in found.loaded
+    assert "zzz-good" in found.loaded
+
+
+@pytest.mark.parametrize(
+    ("entry", "told"),
+    [
+        ("a_module_that_is_not_there", ["ModuleNotFoundError", "a_module_that_is_not_there"]),
+        ("aaa_bad_module:nothing", ["AttributeError", "nothing"]),
+        ("not a module!", ["entry point", "not a module!"]),
+    ],
+)
+def test_an_entry_point_that_names_nothing_is_set_apart_with_its_reason(
+    site: Site, entry: str, told: list[str]
+) -> None:
+    site.install("aaa-bad", GOOD, entry=entry)
+    found = site.look()
+    assert all(part in found.reason("aaa-bad") for part in told), found.reason("aaa-bad")
+    assert found.labels == {"good": "zzz-good 1.0"}
+
+
+def test_what_a_plugin_with_a_refused_name_registers_beside_it_is_not_used(site: Site) -> None:
+    site.install("aaa-bad", hook("{'fine': provide, 'a:b': provide}"))
+    assert site.look().labels == {"good": "zzz-good 1.0"}
+
+
+@pytest.mark.parametrize(
+    "callable_",
+    ["lambda *arguments: None", "type('Own', (), {'__call__': lambda self, dataset, argument: None})()", "dict.get"],
+)
+def test_anything_that_can_be_called_as_the_hook_says_is_taken(site: Site, callable_: str) -> None:
+    site.install("other", hook(f"{{'x': {callable_}}}"))
+    assert site.look().labels == {"good": "zzz-good 1.0", "x": "other 1.0"}
+
+
+def test_two_third_parties_with_one_name_are_both_refused_it_and_both_named(site: Site) -> None:
+    site.install("one", hook("{'same': provide, 'of-one': provide}"))
+    site.install("two", hook("{'same': provide, 'of-two': provide}"))
+    found = site.look()
+    assert found.labels == {"good": "zzz-good 1.0", "of-one": "one 1.0", "of-two": "two 1.0"}
+    assert "label 'same' is registered twice and refused to both" in found.reason("one")
+    assert "two 1.0" in found.reason("one")
+    assert "one 1.0" in found.reason("two")
+
+
+def test_a_name_may_be_a_label_and_a_backbone(site: Site) -> None:
+    site.install("one", hook("{'same': lambda a, b: None}"))
+    site.install("two", hook("{'same': lambda a, b: None}", "register_backbones"))
+    found = site.look()
+    assert (found.labels["same"], found.backbones["same"]) == ("one 1.0", "two 1.0")
+    assert found.broken == []
+
+
+def test_a_name_of_the_core_stays_the_core_s(site: Site) -> None:
+    name = sorted(site.look().core_labels)[0]
+    site.install("taker", hook(f"{{{name!r}: provide, 'own': provide}}"))
+    found = site.look()
+    assert name in found.core_labels
+    assert found.labels == {"good": "zzz-good 1.0", "own": "taker 1.0"}
+    assert f"label {name!r} is built in" in found.reason("taker")
+
+
+def test_a_distribution_that_is_on_the_path_twice_counts_once(site: Site, tmp_path: Path) -> None:
+    again = Site(tmp_path / "again")
+    again.folder.mkdir()
+    again.install("zzz-good", GOOD.replace("LABEL", "good"))
+    found = Site(Path(f"{site.folder}{os.pathsep}{again.folder}")).look()
+    assert found.labels == {"good": "zzz-good 1.0"}
+    assert found.broken == []
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda info: (info / "METADATA").unlink(),
+        lambda info: (info / "METADATA").write_text(""),
+        lambda info: (info / "entry_points.txt").write_text("[labelbench]\nno equals sign\n"),
+        lambda info: (info / "entry_points.txt").write_bytes(b"\xff\xfe[labelbench]"),
+    ],
+    ids=["no metadata", "empty metadata", "no entry points that can be read", "no text"],
+)
+def test_a_damaged_installation_stops_nothing(site: Site, damage: Callable[[Path], object]) -> None:
+    site.install("aaa-bad", GOOD.replace("LABEL", "of-bad"))
+    damage(site.folder / "aaa_bad-1.0.dist-info")
+    found = site.look()
+    assert found.labels["good"] == "zzz-good 1.0"
+    assert found.core_labels
+
+
+class TestSelection:
+    @pytest.fixture(autouse=True)
+    def _two_more(self, site: Site) -> None:
+        site.install("one", hook("{'of-one': provide}"))
+        site.install("two", "raise RuntimeError('was loaded')")
+
+    def test_without_the_variable_all_plugins_are_loaded(self, site: Site) -> None:
+        found = site.look()
+        assert sorted(found.labels) == ["good", "of-one"]
+        assert "was loaded" in found.reason("two")
+
+    def test_only_plugins_named_in_it_are_loaded_beside_what_is_built_in(self, site: Site) -> None:
+        found = site.look("one, zzz-good")
+        assert sorted(found.labels) == ["good", "of-one"]
+        assert found.broken == []
+        assert sorted(site.look("one").labels) == ["of-one"]
+        assert found.core_labels
+
+    def test_empty_it_means_what_is_built_in_alone(self, site: Site) -> None:
+        found = site.look("")
+        assert (found.labels, found.broken) == ({}, [])
+        assert found.core_labels
+
+    def test_a_name_in_it_that_is_not_installed_is_told(self, site: Site) -> None:
+        found = site.look("one,three")
+        assert sorted(found.labels) == ["of-one"]
+        assert found.reason("three") == "named in LABELBENCH_PLUGINS, not installed"
+
+
+class TestFind:
+    ENTRY = Entry("speech", print, Origin("speech-labels", "labelbench", "1.0"))
+
+    def plugins(self, *broken: Broken) -> Plugins:
+        return Plugins(labels={"speech": self.ENTRY}, backbones={}, evaluators={}, broken=broken)
+
+    @pytest.mark.parametrize(
+        ("name", "argument"),
+        [("speech", ""), ("speech:", ""), ("speech:wav=DIR", "wav=DIR"), ("speech:a:b,c", "a:b,c")],
+    )
+    def test_what_follows_the_first_colon_is_the_argument(self, name: str, argument: str) -> None:
+        assert self.plugins().find("label", name) == (self.ENTRY, argument)
+
+    def test_an_unknown_name_is_answered_with_near_ones(self) -> None:
+        with pytest.raises(UnknownName, match="unknown label 'speach'; did you mean speech"):
+            self.plugins().find("label", "speach:x")
+
+    def test_and_with_the_broken_plugins_that_may_have_had_it(self) -> None:
+        with pytest.raises(UnknownName, match=r"unknown backbone 'x'.*1 broken plugin.*labelbench list plugins"):
+            self.plugins(Broken(self.ENTRY.origin, "why")).find("backbone", "x")
+
+
+def test_an_entry_is_summed_up_by_the_first_line_of_its_function_or_of_its_class() -> None:
+    class Provider:
+        """One line.
+
+        More.
+        """
+
+        def __call__(self, dataset: object, argument: str) -> None:
+            """Another line."""
+
+    origin = Origin("plugin", "distribution", "1.0")
+    assert Entry("x", Provider(), origin).summary == "One line."
+    assert Entry("x", lambda dataset, argument: None, origin).summary == ""
