@@ -34,15 +34,29 @@ def nearest_others(labels: LabelSet, outputs: Tensor, classes: Tensor, count: in
     return others.topk(count, dim=1).indices
 
 
+@dataclass(frozen=True)
+class Source:
+    """What gradients are taken from: the attacked network itself, a faster copy, or another network (transfer)."""
+
+    network: Network
+    labels: LabelSet
+
+
 @dataclass(eq=False)
 class _Rows:
-    """The perturbed images of one batch that are still under attack; all tensors have one entry per image."""
+    """The perturbed images of one batch that are still under attack; all tensors have one entry per image.
+
+    ``index`` says where a row's finding belongs, ``gradient`` is that at ``points``, and ``read`` the class decoded
+    there, or -1 where it was not decoded.
+    """
 
     index: Tensor
     origin: Tensor
     points: Tensor
     previous: Tensor
+    gradient: Tensor
     total: Tensor
+    read: Tensor
     epsilon: Tensor
     classes: Tensor
     targets: Tensor
@@ -52,14 +66,27 @@ class _Rows:
 
 
 class AttackLoop:
-    """One attack on one set of images: settings, data, and what was found and counted so far."""
+    """One attack on one set of images: settings, data, and what was found and counted so far.
+
+    The arguments are those of :func:`labelbench.attacks.run_attack`.
+    """
 
     def __init__(
-        self, attack: Attack, network: Network, labels: LabelSet, images: Any, classes: Any, targets: Any, keep: bool
+        self,
+        attack: Attack,
+        network: Network,
+        labels: LabelSet,
+        source: Source | None,
+        images: Any,
+        classes: Any,
+        targets: Any,
+        keep_images: bool,
     ) -> None:
-        self.attack_settings = attack
+        self.settings = attack
         self.network = network
         self.labels = labels
+        self.source = source or Source(network, labels)
+        self.is_own_source = source is None
         self.images = images
         self.device = network.mean.device
         self.classes = torch.as_tensor(np.asarray(classes), dtype=torch.int64).to(self.device)
@@ -69,7 +96,7 @@ class AttackLoop:
         self.range = network.normalise(zero_one) if self.normalised else zero_one
         self.predictions = np.full((len(attack.epsilons), len(images)), NOT_ATTACKED, dtype=np.int64)
         self.perturbed: Tensor | None = None
-        if keep:
+        if keep_images:
             shape = to_pixels(images[:1], self.device).shape[1:]
             self.perturbed = torch.zeros(len(attack.epsilons), len(images), *shape)
         self.queries = 0
@@ -78,106 +105,123 @@ class AttackLoop:
 
     def attack(self, chosen: np.ndarray, pending: np.ndarray, generator: torch.Generator) -> None:
         """Attack the images ``chosen`` at the epsilons that ``pending``, (epsilons, chosen), marks."""
-        attack = self.attack_settings
+        settings = self.settings
+        rows = self._started(chosen, pending, generator)
+        for step in range(settings.steps):
+            if step or settings.start == "random":
+                self._differentiate(rows, step)
+            if settings.success == "any":
+                rows = self._without_broken(rows)
+            if not len(rows.index):
+                return
+            self._advance(rows, step)
+        rows.read = self._decode(rows.points)
+        self._record(rows)
+
+    def _started(self, chosen: np.ndarray, pending: np.ndarray, generator: torch.Generator) -> _Rows:
+        """Rows at their first points; at the clean image one gradient, evaluated here, serves all epsilons."""
         origin = to_pixels(self.images[chosen], self.device)
         if self.normalised:
             origin = self.network.normalise(origin)
         picked = torch.from_numpy(chosen).to(self.device)
         classes = self.classes[picked]
+        none = torch.full_like(classes, NOT_ATTACKED)
         targets = self._targets(picked, origin, classes)
-
+        epsilons = torch.tensor(self.settings.epsilons, dtype=torch.float32, device=self.device)
+        clean = _Rows(none, origin, origin, origin, origin, torch.zeros_like(origin), none, none, classes, targets)
+        if self.settings.start == "image":
+            self._differentiate(clean, 0)
         which, image = (torch.from_numpy(axis).to(self.device) for axis in pending.nonzero())
-        # Where each row's finding belongs: flat index into (epsilons, images).
-        index = which * self.predictions.shape[1] + picked[image]
-        epsilon = torch.tensor(attack.epsilons, dtype=torch.float32, device=self.device)[which].view(-1, 1, 1, 1)
-        points = origin[image]
-        rows = _Rows(index, points, points, points, torch.zeros_like(points), epsilon, classes[image], targets[image])
-        shared: tuple[Tensor, Tensor] | None = None
-        if attack.start == "random":
-            noise = torch.rand(points.shape, generator=generator).to(self.device) * 2 - 1
-            rows.points = self._inside(rows, points + epsilon * noise)
-        else:
-            # Every epsilon starts at the clean image, so its gradient is evaluated once for all of them.
-            gradient, outputs = self._gradient(origin, classes, targets, 0)
-            shared = gradient[image], self.labels.nearest(outputs)[image]
-            # Within a ball of radius 0 there is nothing but the image.
-            rows, shared = self._settle(rows, shared, (epsilon == 0).flatten())
-        for step in range(attack.steps):
-            if not len(rows.index):
-                return
-            if step or shared is None:
-                gradient, outputs = self._gradient(rows.points, rows.classes, rows.targets, step)
-                shared = gradient, self.labels.nearest(outputs) if attack.success == "any" else rows.classes
-            if attack.success == "any":
-                rows, shared = self._settle(rows, shared, shared[1] != rows.classes)
-            self._advance(rows, shared[0], step)
-        with torch.no_grad():
-            predictions = self.labels.nearest(self._forward(rows.points))
-        self.queries += len(rows.index)
-        self._record(rows, predictions)
+        rows = clean.take(image)
+        rows.index = which * self.predictions.shape[1] + picked[image]
+        rows.epsilon = epsilons[which].view(-1, 1, 1, 1)
+        if self.settings.start == "random":
+            noise = torch.rand(rows.points.shape, generator=generator).to(self.device) * 2 - 1
+            rows.points = self._inside(rows, rows.points + rows.epsilon * noise)
+            return rows
+        # Within a ball of radius 0 there is nothing but the image.
+        still = (rows.epsilon == 0).flatten()
+        if still.any():
+            done = rows.take(still)
+            if not self.is_own_source:
+                done.read = self._decode(done.points)
+            self._record(done)
+            rows = rows.take(~still)
+        return rows
 
     def _targets(self, picked: Tensor, origin: Tensor, classes: Tensor) -> Tensor:
         """Classes aimed at; the true ones, which nothing reads, if the attack is untargeted."""
-        if not self.attack_settings.targeted:
+        if not self.settings.targeted:
             return classes
         if self.targets is not None:
             return self.targets[picked]
-        rank = self.attack_settings.target_rank
+        rank = self.settings.target_rank
         if rank >= self.labels.num_classes:
             raise InputError(f"attack target_rank is {rank}; the label has {self.labels.num_classes - 1} other classes")
         with torch.no_grad():
-            outputs = self._forward(origin)
+            outputs = self._outputs(self.network, origin)
         self.queries += len(origin)
         return nearest_others(self.labels, outputs, classes, rank)[:, rank - 1]
 
-    def _forward(self, points: Tensor) -> Tensor:
-        outputs: Tensor = self.network.forward_normalised(points) if self.normalised else self.network(points)
+    def _outputs(self, network: Network, points: Tensor) -> Tensor:
+        outputs: Tensor = network.forward_normalised(points) if self.normalised else network(points)
         return outputs
 
-    def _gradient(self, points: Tensor, classes: Tensor, targets: Tensor, step: int) -> tuple[Tensor, Tensor]:
-        """Gradient of the ascended value by the points, and the outputs there."""
+    def _decode(self, points: Tensor) -> Tensor:
+        """Class that the attacked network reads at each point."""
+        self.queries += len(points)
+        with torch.no_grad():
+            return self.labels.nearest(self._outputs(self.network, points))
+
+    def _differentiate(self, rows: _Rows, step: int) -> None:
+        """Set the gradient of the ascended value by the points, and the class the source reads there."""
+        labels = self.source.labels
         with torch.enable_grad():
-            points = points.detach().requires_grad_()
-            outputs = self._forward(points)
-            aimed = targets if self.attack_settings.targeted else None
-            value = ascended(self.attack_settings.loss, self.labels, outputs, classes, aimed)
+            points = rows.points.detach().requires_grad_()
+            outputs = self._outputs(self.source.network, points)
+            targets = rows.targets if self.settings.targeted else None
+            value = ascended(self.settings.loss, labels, outputs, rows.classes, targets)
             (gradient,) = torch.autograd.grad(value.sum(), points)
         # A direction that is not a number is no direction.
-        gradient = gradient.nan_to_num_()
+        rows.gradient = gradient.nan_to_num_()
         self.evaluated[step] += len(points)
         self.zero[step] += int((gradient.flatten(1) == 0).all(dim=1).sum())
-        return gradient, outputs.detach()
+        if self.settings.success == "any" or not step:
+            rows.read = labels.nearest(outputs.detach())
 
-    def _advance(self, rows: _Rows, gradient: Tensor, step: int) -> None:
-        """One step along the sign of the gradient, in place."""
-        attack = self.attack_settings
-        rows.total = rows.total + gradient if attack.gradient == "accumulated" else gradient
-        moved = self._inside(rows, rows.points + rows.epsilon * attack.step_at(step) * rows.total.sign())
-        if attack.momentum and step:
-            inertia = attack.momentum * (rows.points - rows.previous)
-            moved = self._inside(rows, rows.points + (1 - attack.momentum) * (moved - rows.points) + inertia)
+    def _without_broken(self, rows: _Rows) -> _Rows:
+        """Record the rows that are broken, give back the others; what another source breaks is checked."""
+        broken = rows.read != rows.classes
+        if not self.is_own_source and broken.any():
+            rows.read[broken] = self._decode(rows.points[broken])
+            broken = rows.read != rows.classes
+        if not broken.any():
+            return rows
+        self._record(rows.take(broken))
+        return rows.take(~broken)
+
+    def _advance(self, rows: _Rows, step: int) -> None:
+        """One step along the sign of the gradient."""
+        settings = self.settings
+        rows.total = rows.total + rows.gradient if settings.gradient == "accumulated" else rows.gradient
+        moved = self._inside(rows, rows.points + rows.epsilon * settings.step_at(step) * rows.total.sign())
+        if settings.momentum and step:
+            inertia = settings.momentum * (rows.points - rows.previous)
+            moved = self._inside(rows, rows.points + (1 - settings.momentum) * (moved - rows.points) + inertia)
         rows.previous, rows.points = rows.points, moved
 
     def _inside(self, rows: _Rows, points: Tensor) -> Tensor:
-        attack = self.attack_settings
-        if attack.projection == "linf":
+        if self.settings.projection == "linf":
             points = points.clamp(rows.origin - rows.epsilon, rows.origin + rows.epsilon)
-        if attack.clamp == "range":
+        if self.settings.clamp == "range":
             points = points.clamp(self.range[0], self.range[1])
-        elif attack.clamp == "image":
+        elif self.settings.clamp == "image":
             points = points.clamp(rows.origin.amin((1, 2, 3), keepdim=True), rows.origin.amax((1, 2, 3), keepdim=True))
         return points
 
-    def _settle(self, rows: _Rows, shared: tuple[Tensor, Tensor], done: Tensor) -> tuple[_Rows, tuple[Tensor, Tensor]]:
-        """Record the rows that are done; give back the others, with their gradients and predictions."""
-        if not done.any():
-            return rows, shared
-        self._record(rows.take(done), shared[1][done])
-        return rows.take(~done), (shared[0][~done], shared[1][~done])
-
-    def _record(self, rows: _Rows, predictions: Tensor) -> None:
+    def _record(self, rows: _Rows) -> None:
         index = rows.index.cpu()
-        self.predictions.reshape(-1)[index.numpy()] = predictions.cpu().numpy()
+        self.predictions.reshape(-1)[index.numpy()] = rows.read.cpu().numpy()
         if self.perturbed is not None:
             pixels = rows.points * self.network.std + self.network.mean if self.normalised else rows.points
             self.perturbed.flatten(0, 1)[index] = pixels.detach().cpu()

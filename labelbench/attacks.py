@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from labelbench.attack_loop import AttackLoop
+from labelbench.attack_loop import AttackLoop, Source
 from labelbench.attack_losses import loss_named
 from labelbench.errors import InputError, UnknownName
 from labelbench.labels import LabelSet
@@ -133,6 +133,7 @@ def run_attack(
     classes: Tensor | np.ndarray,
     targets: Tensor | np.ndarray | None = None,
     *,
+    source: Source | None = None,
     asked: np.ndarray | None = None,
     keep_images: bool = False,
     rows: int = ROWS,
@@ -149,6 +150,8 @@ def run_attack(
         images: ``(n, 3, height, width)`` float32 pixels in [0, 1], or ``(n, height, width, 3)`` uint8.
         classes: ``(n,)`` true classes.
         targets: ``(n,)`` classes that a targeted attack aims at; ``target_rank`` chooses if None.
+        source: where gradients come from, if not from ``network``: a faster copy of it, or another network and its
+            labels (a transfer attack). What counts is always what ``network`` reads.
         asked: ``(epsilons, n)`` bool: which images to attack at which epsilon; None for all.
         keep_images: return the perturbed images as well.
         rows: perturbed images in one batch.
@@ -164,8 +167,8 @@ def run_attack(
             f"and a mask of {len(attack.epsilons)} epsilons x images"
         )
     pending = asked.copy()
-    run = AttackLoop(attack, network, labels, images, classes, targets, keep_images)
-    with _untouched(network):
+    run = AttackLoop(attack, network, labels, source, images, classes, targets, keep_images)
+    with _untouched(network), _untouched(source.network if source else network):
         for restart in range(attack.restarts):
             generator = torch.Generator().manual_seed(attack.seed + restart)
             for chosen in _chunks(pending, rows):

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from types import MappingProxyType
 
 import numpy as np
 
-from labelbench.errors import InputError, UnknownName
+from labelbench.errors import InputError, MachineError, UnknownName, one_line
 from labelbench.image_arrays import Report
 from labelbench.image_cache import ImageCache
-from labelbench.image_files import LAYOUT, ImageFolder, in_words
+from labelbench.image_decoding import LAYOUT, in_words
+from labelbench.image_files import ImageFolder
 from labelbench.image_sources import find_source, folder_argument
 from labelbench.settings import current_settings
 
@@ -69,7 +71,8 @@ class Images:
     Attributes:
         train, test: its two parts, each ordered by class, then by the SHA-256 of the pixels.
         fingerprint: SHA-256 over class names, shapes and pixels of both parts; equal for every source of equal images.
-        mean, std: of each channel (red, green, blue) of pixels in [0, 1], for normalisation.
+        mean, std: of each channel (red, green, blue) of pixels in [0, 1], for normalisation; std is at least 1/255
+            where it is measured.
         source: what was read, in words.
     """
 
@@ -115,13 +118,14 @@ class Dataset:
 
         Raises:
             InputError: the images cannot be found, or are not what this description says; the message names the file.
-            MachineError: the cache cannot be written, or a download failed.
+            MachineError: the images cannot be read, the cache cannot be written, or a download failed.
         """
         settings = current_settings()
         report = report or (lambda doing, share: None)
-        source = find_source(self.name, settings, report)
         kind = self.name.partition(":")[0]
-        stored = ImageCache(settings.cache_dir).load(kind, source, self.class_names, self.image_size, report)
+        with _reading_errors(self.name):
+            source = find_source(self.name, settings, report)
+            stored = ImageCache(settings.cache_dir).load(kind, source, self.class_names, self.image_size, report)
         return Images(
             train=Split(*stored.arrays.train),
             test=Split(*stored.arrays.test),
@@ -196,6 +200,7 @@ def find_dataset(name: str) -> Dataset:
     Raises:
         UnknownName: there is none of that name.
         InputError: the folder is not there, or is not laid out as expected.
+        MachineError: it cannot be read.
     """
     if name.startswith("folder:"):
         return _folder_dataset(name)
@@ -207,9 +212,15 @@ def find_dataset(name: str) -> Dataset:
 def _folder_dataset(name: str) -> Dataset:
     path, flip = folder_argument(name)
     folder = ImageFolder(path)
-    return Dataset(
-        name=name,
-        class_names=tuple(map(in_words, folder.class_folders())),
-        image_size=folder.image_size(),
-        flip=flip,
-    )
+    with _reading_errors(name):
+        class_names, image_size = tuple(map(in_words, folder.class_folders())), folder.image_size()
+    return Dataset(name, class_names, image_size, flip)
+
+
+@contextmanager
+def _reading_errors(name: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        reason = f"{error.filename}: {error.strerror}" if error.filename else one_line(error)
+        raise MachineError(f"cannot read the images of {name} ({reason})") from error

@@ -59,7 +59,7 @@ class Source(Protocol):
 
         Raises:
             InputError: they are not images of these classes and this size.
-            MachineError: they cannot be read.
+            OSError: they cannot be read.
         """
 
 

@@ -84,10 +84,11 @@ class ImageCache:
 
         Raises:
             InputError: the source does not hold such images.
+            OSError: it cannot be read.
             MachineError: the cache folder cannot be written.
         """
-        described = json.dumps([_FORMAT, list(class_names), list(image_size), source.state()], sort_keys=True)
-        index = self._root / "sources" / f"{name}-{hashlib.sha256(described.encode()).hexdigest()[:32]}.json"
+        key = _sha256_of([_FORMAT, class_names, image_size, source.state()])
+        index = self._root / "sources" / f"{name}-{key[:32]}.json"
         known = _read_json(index).get("fingerprint")
         if isinstance(known, str):
             stored = _open(self._images_folder(name, known), class_names, known)
@@ -97,8 +98,10 @@ class ImageCache:
         with disk_errors(self._folder):
             self._root.mkdir(parents=True, exist_ok=True)
             self._sweep()
+            report(f"storing {source.description}", 0.0)
             stored = self._store(name, class_names, arrays)
             _write_json(index, {"fingerprint": stored.fingerprint, "source": source.description})
+            report(f"storing {source.description}", 1.0)
         return stored
 
     def _images_folder(self, name: str, fingerprint: str) -> Path:
@@ -114,7 +117,7 @@ class ImageCache:
                 _write_array(made / f"{part}-classes.npy", classes.shape, np.int64, [classes[order]])
             found = _fingerprint(class_names, _mapped(made))
             mean, std = channel_statistics(_mapped(made).train.images)
-            _write_json(made / "images.json", {"fingerprint": found, "mean": mean, "std": std})
+            _write_json(made / "images.json", {"mean": mean, "std": std, "sha256": _sha256_of([found, mean, std])})
             final = self._images_folder(name, found)
             for seconds in _WAITS_SECONDS:
                 time.sleep(seconds)
@@ -158,10 +161,8 @@ def _open(folder: Path, class_names: Sequence[str], known: str) -> StoredImages 
     try:
         arrays = _mapped(folder)
         described = _read_json(folder / "images.json")
-        mean, std = (
-            (float(red), float(green), float(blue)) for red, green, blue in (described["mean"], described["std"])
-        )
-        if _fingerprint(class_names, arrays) != known:
+        mean, std = ((red, green, blue) for red, green, blue in (described["mean"], described["std"]))
+        if described["sha256"] != _sha256_of([known, mean, std]) or _fingerprint(class_names, arrays) != known:
             return None
     except (OSError, ValueError, TypeError, KeyError, EOFError):
         return None
@@ -201,6 +202,11 @@ def _write_json(path: Path, value: dict[str, Any]) -> None:
         made.replace(path)
     finally:
         made.unlink(missing_ok=True)
+
+
+def _sha256_of(value: Any) -> str:
+    """SHA-256 of a JSON value, in hexadecimal."""
+    return hashlib.sha256(json.dumps(value).encode()).hexdigest()
 
 
 def _read_json(path: Path) -> dict[str, Any]:

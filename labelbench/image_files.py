@@ -1,9 +1,7 @@
-"""Image files in a folder or a zip, ``train/<class>/<image>`` and ``test/<class>/<image>``, decoded to arrays."""
+"""Image files in a folder or a zip: ``train/<class>/<image>`` and ``test/<class>/<image>``."""
 
 from __future__ import annotations
 
-import difflib
-import io
 import lzma
 import os
 import re
@@ -11,26 +9,17 @@ import struct
 import zipfile
 import zlib
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any
 
-import numpy as np
+from labelbench.errors import InputError
+from labelbench.image_arrays import ImageArrays, Report
+from labelbench.image_decoding import LAYOUT, PARTS, ImageFile, decode, in_words, opened
 
-from labelbench.errors import InputError, LabelbenchError, MachineError, one_line
-from labelbench.image_arrays import ImageArrays, Report, SplitArrays
-
-if TYPE_CHECKING:
-    from PIL import Image
-
-PARTS = ("train", "test")
-LAYOUT = "train/<class>/<image> and test/<class>/<image>, each a PNG, WebP or JPEG"
-_SUFFIXES = (".png", ".webp", ".jpg", ".jpeg")
-_FORMATS = ("PNG", "WEBP", "JPEG")
 # What file managers leave in folders and archives.
 _CLUTTER = re.compile(r"(\..*|__MACOSX|Thumbs\.db|desktop\.ini)", re.IGNORECASE)
 # What a damaged or encrypted archive makes the standard library raise.
@@ -44,27 +33,6 @@ _ZIP_ERRORS = (
     RuntimeError,
     ValueError,
 )
-# Images decoded by one task of a thread.
-_TASK = 256
-
-
-class ImageFile(NamedTuple):
-    """One image file.
-
-    Attributes:
-        part: ``"train"`` or ``"test"``.
-        folder: name of its class folder, as it is.
-        path: where it lies, relative to the folder or in the archive.
-    """
-
-    part: str
-    folder: str
-    path: str
-
-
-def in_words(folder: str) -> str:
-    """The class that a folder is named after, in words: ``maple_tree`` is ``maple tree``."""
-    return folder.replace("_", " ")
 
 
 @dataclass(frozen=True)
@@ -88,7 +56,7 @@ class ImageZip:
         with self._errors():
             archive = zipfile.ZipFile(self.path)
         with archive:
-            files = list(self._files([info.filename for info in archive.infolist() if not info.is_dir()]))
+            files = list(self._files(archive.namelist()))
 
             def read(member: str) -> bytes:
                 with self._errors():
@@ -103,9 +71,10 @@ class ImageZip:
         for member, count in Counter(members).most_common(1):
             if count > 1:
                 raise InputError(f"{self.path} has the member {member!r} {count} times; expected each image once")
-        wanted = [parts for parts in (member.split("/") for member in members) if not any(map(_is_clutter, parts))]
+        split = [member.split("/") for member in members if not member.endswith("/")]
+        wanted = [parts for parts in split if len(parts) > 1 and not any(map(_is_clutter, parts))]
         first = {parts[0] for parts in wanted}
-        leading = 0 if first & set(PARTS) or len(first) != 1 else 1
+        leading = 1 if len(first) == 1 and not first & set(PARTS) else 0
         for parts in wanted:
             inner = parts[leading:]
             if inner[0] not in PARTS:
@@ -118,8 +87,8 @@ class ImageZip:
     def _errors(self) -> Iterator[None]:
         try:
             yield
-        except PermissionError as error:
-            raise MachineError(f"cannot read {self.path}: {error.strerror}") from error
+        except PermissionError:
+            raise
         except _ZIP_ERRORS as error:
             reason = " ".join(str(error).split())
             raise InputError(f"{self.path} cannot be read as a zip ({reason}); replace it by an intact copy") from error
@@ -159,7 +128,7 @@ class ImageFolder:
         """
         folder = self.class_folders()[0]
         for entry in self._entries("train", folder):
-            with _opened(Path(entry.path), self._bytes(f"train/{folder}/{entry.name}")) as image:
+            with opened(Path(entry.path), self._bytes(f"train/{folder}/{entry.name}")) as image:
                 return image.height, image.width
         raise InputError(f"{self.path / 'train' / folder} holds no image; expected {LAYOUT}")
 
@@ -197,114 +166,11 @@ class ImageFolder:
             with os.scandir(folder) as entries:
                 return sorted((entry for entry in entries if not _is_clutter(entry.name)), key=lambda entry: entry.name)
         except (FileNotFoundError, NotADirectoryError):
-            raise InputError(f"there is no folder {folder}; expected {LAYOUT}") from None
-        except OSError as error:
-            raise MachineError(f"cannot read {folder}: {error.strerror or error}") from error
+            missing = folder if self.path.is_dir() else self.path
+            raise InputError(f"there is no folder {missing}; expected {self.path}/{LAYOUT}") from None
 
     def _bytes(self, path: str) -> bytes:
-        try:
-            return (self.path / path).read_bytes()
-        except OSError as error:
-            raise MachineError(f"cannot read {self.path / path}: {error.strerror or error}") from error
-
-
-def decode(
-    origin: Path,
-    files: Sequence[ImageFile],
-    read: Callable[[str], bytes],
-    class_names: Sequence[str],
-    image_size: tuple[int, int],
-    report: Report,
-) -> ImageArrays:
-    """Decode image files by several threads.
-
-    Args:
-        origin: the folder or archive, for messages.
-        files: what to decode.
-        read: gives the bytes of a path.
-        class_names: in words; each must have images in both parts, and no folder may be of another class.
-        image_size: ``(height, width)`` that every image must have.
-        report: called with what is being done and how much of it is done, 0 to 1.
-
-    Raises:
-        InputError: a file is no such image, or a class is missing; the message names it.
-    """
-    # Training images first, so that both parts are views of one array.
-    files = sorted(files, key=lambda file: PARTS.index(file.part))
-    size_of_train = sum(file.part == "train" for file in files)
-    classes = _classes(origin, files, class_names)
-    images = np.empty((len(files), *image_size, 3), dtype=np.uint8)
-
-    def decode_task(start: int) -> None:
-        for number in range(start, min(start + _TASK, len(files))):
-            path = files[number].path
-            images[number] = _pixels(origin / path, read(path), image_size)
-
-    pool = ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1))
-    try:
-        starts = range(0, len(files), _TASK)
-        for start, task in zip(starts, [pool.submit(decode_task, start) for start in starts], strict=True):
-            report(f"decoding {origin.name}", start / len(files))
-            task.result()
-    finally:
-        pool.shutdown(cancel_futures=True)
-    report(f"decoding {origin.name}", 1.0)
-    return ImageArrays(
-        train=SplitArrays(images[:size_of_train], classes[:size_of_train]),
-        test=SplitArrays(images[size_of_train:], classes[size_of_train:]),
-    )
-
-
-def _classes(origin: Path, files: Sequence[ImageFile], class_names: Sequence[str]) -> np.ndarray:
-    """``(n,)`` int64 class of each file, from its folder; every class must occur in both parts."""
-    index = {name: number for number, name in enumerate(class_names)}
-    folders: dict[tuple[str, str], str] = {}
-    for file in files:
-        name = in_words(file.folder)
-        if name not in index:
-            near = difflib.get_close_matches(name, class_names, n=1)
-            advice = f"did you mean {near[0]!r}?" if near else "expected folders named after the classes"
-            raise InputError(f"{origin / file.part} has the folder {file.folder!r}, which is no class; {advice}")
-        if folders.setdefault((file.part, name), file.folder) != file.folder:
-            raise InputError(f"{origin / file.part} has two folders for the class {name!r}; expected one per class")
-        if not file.path.lower().endswith(_SUFFIXES):
-            raise InputError(f"{origin / file.path} is not named as a PNG, WebP or JPEG; convert or remove it")
-    for part in PARTS:
-        missing = [name for name in class_names if (part, name) not in folders]
-        if missing:
-            more = f" (nor of {len(missing) - 1} more)" if len(missing) > 1 else ""
-            raise InputError(f"{origin / part} holds no image of the class {missing[0]!r}{more}; expected {LAYOUT}")
-    return np.array([index[in_words(file.folder)] for file in files], dtype=np.int64)
-
-
-def _pixels(path: Path, data: bytes, image_size: tuple[int, int]) -> np.ndarray:
-    """``(height, width, 3)`` uint8 RGB; transparency is ignored."""
-    with _opened(path, data) as image:
-        if (image.height, image.width) != image_size:
-            height, width = image_size
-            raise InputError(
-                f"{path} is {image.width}x{image.height} pixels; expected {width}x{height}, as all of this data set"
-            )
-        if image.mode[0] in "IF":
-            raise InputError(f"{path} has more than 8 bits for each pixel; expected 8-bit grey or colour")
-        if image.mode == "P" and "transparency" in image.info:
-            image = image.convert("RGBA")
-        return np.asarray(image.convert("RGB"))
-
-
-@contextmanager
-def _opened(path: Path, data: bytes) -> Iterator[Image.Image]:
-    from PIL import Image, UnidentifiedImageError
-
-    try:
-        with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
-            yield image
-    except LabelbenchError:
-        raise
-    except UnidentifiedImageError as error:
-        raise InputError(f"{path} is no PNG, WebP or JPEG image; replace or remove it") from error
-    except Exception as error:  # Pillow's decoders raise whatever they meet in damaged data.
-        raise InputError(f"{path} cannot be decoded ({one_line(error)}); replace or remove it") from error
+        return (self.path / path).read_bytes()
 
 
 def _is_clutter(name: str) -> bool:

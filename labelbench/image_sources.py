@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from labelbench import published_files
-from labelbench.errors import InputError
+from labelbench.errors import InputError, UnknownName
 from labelbench.image_arrays import ImageArrays, Report, Source, SplitArrays, pixel_order
 from labelbench.image_files import ImageFolder, ImageZip
 from labelbench.published_files import PublishedArchive, PublishedFolder
@@ -32,13 +32,16 @@ def find_source(name: str, settings: Settings, report: Report) -> Source:
         report: called with what is being done and how much of it is done, 0 to 1.
 
     Raises:
+        UnknownName: there is no such data set.
         InputError: nothing is there, and nothing may be fetched.
         MachineError: the download failed.
     """
     if name.startswith("folder:"):
         return ImageFolder(folder_argument(name)[0])
-    if name not in published_files.PUBLISHED:
+    if name == "digits":
         return Digits()
+    if name not in published_files.PUBLISHED:
+        raise UnknownName("data set", name, ["digits", *published_files.PUBLISHED, "folder:PATH"])
     published, data = published_files.PUBLISHED[name], settings.data_dir
     if (data / f"{name}.zip").is_file():
         return ImageZip(data / f"{name}.zip")
@@ -62,9 +65,6 @@ def find_source(name: str, settings: Settings, report: Report) -> Source:
 
 def folder_argument(name: str) -> tuple[Path, bool]:
     """Path, and whether images may be flipped, of ``folder:PATH`` or ``folder:PATH,flip=no``.
-
-    >>> folder_argument("folder:photos,flip=no")
-    (PosixPath('photos'), False)
 
     Raises:
         InputError: no path, or flip is neither yes nor no.

@@ -125,12 +125,11 @@ def plugins() -> Plugins:
 @cache
 def _load(selection: str | None) -> Plugins:
     wanted = None if selection is None else {name.strip() for name in selection.split(",") if name.strip()}
+    installed, damaged = _entry_points()
     points = [
-        (origin, point)
-        for origin, point in _entry_points()
-        if wanted is None or _is_core(origin) or point.name in wanted
+        (origin, point) for origin, point in installed if wanted is None or _is_core(origin) or point.name in wanted
     ]
-    broken: list[Broken] = []
+    broken: list[Broken] = damaged if wanted is None else []
     if wanted is not None:
         missing = wanted - {point.name for _, point in points}
         broken += [
@@ -141,6 +140,8 @@ def _load(selection: str | None) -> Plugins:
     for origin, point in points:
         try:
             found = list(_register(origin, point))
+        except SystemExit as error:
+            broken.append(Broken(origin, f"exits when loaded ({error.code})"))
         except Exception as error:  # a plugin can fail in any way; none may stop the others
             broken.append(Broken(origin, one_line(error)))
         else:
@@ -151,20 +152,30 @@ def _load(selection: str | None) -> Plugins:
     return Plugins(tables["label"], tables["backbone"], tables["evaluator"], tuple(broken), tuple(loaded))
 
 
-def _entry_points() -> Iterator[tuple[Origin, EntryPoint]]:
-    """Entry points of our group, each with its distribution; built-ins first, then by name."""
+def _entry_points() -> tuple[list[tuple[Origin, EntryPoint]], list[Broken]]:
+    """Entry points of our group, each with its distribution, built-ins first, then by name; and what is damaged."""
     found: dict[tuple[str, str], tuple[Origin, EntryPoint]] = {}
+    damaged: list[Broken] = []
     for distribution in distributions():
-        for point in distribution.entry_points:
-            if point.group == GROUP:
-                origin = Origin(point.name, _name(distribution), distribution.version or "unknown")
-                # The first one on the path is the one that Python imports.
-                found.setdefault((origin.distribution, point.name), (origin, point))
-    return iter(sorted(found.values(), key=lambda pair: (not _is_core(pair[0]), pair[0].distribution, pair[0].plugin)))
+        try:
+            ours = [point for point in distribution.entry_points if point.group == GROUP]
+        except Exception as error:  # any installation may be damaged, also one that is no plugin
+            reason = f"the entry_points.txt of this installation cannot be read ({one_line(error)}); install it again"
+            damaged.append(Broken(Origin("-", *_name_and_version(distribution)), reason))
+            continue
+        for point in ours:
+            origin = Origin(point.name, *_name_and_version(distribution))
+            # The first one on the path is the one that Python imports.
+            found.setdefault((origin.distribution, point.name), (origin, point))
+    order = sorted(found.values(), key=lambda pair: (not _is_core(pair[0]), pair[0].distribution, pair[0].plugin))
+    return order, damaged
 
 
-def _name(distribution: Distribution) -> str:
-    return distribution.metadata["Name"] or "unknown"
+def _name_and_version(distribution: Distribution) -> tuple[str, str]:
+    try:
+        return distribution.metadata["Name"] or "unknown", distribution.version or "unknown"
+    except Exception:  # a damaged installation says neither
+        return "unknown", "unknown"
 
 
 def _is_core(origin: Origin) -> bool:
@@ -176,10 +187,9 @@ def _register(origin: Origin, point: EntryPoint) -> Iterator[tuple[str, Entry]]:
 
     A manager of its own keeps each plugin's mistakes apart; pluggy checks its hooks against the specifications.
     """
-    try:
-        module = point.load()
-    except SystemExit as error:
-        raise PluginError(f"exits on import ({error.code})") from error
+    if not point.pattern.match(point.value):
+        raise PluginError(f"its entry point is {point.value!r}; expected a module, or module:object")
+    module = point.load()
     manager = pluggy.PluginManager(GROUP)
     manager.add_hookspecs(hookspecs)
     manager.register(module, name=origin.plugin)
@@ -197,8 +207,17 @@ def _register(origin: Origin, point: EntryPoint) -> Iterator[tuple[str, Entry]]:
 
 
 def _valid_name(hook: str, name: object) -> str:
-    if not isinstance(name, str) or not name.strip() or ":" in name or "," in name or not name.isprintable():
-        raise PluginError(f"{hook}() returned the name {name!r}; expected printable text without colon or comma")
+    if (
+        not isinstance(name, str)
+        or not name
+        or name != name.strip()
+        or ":" in name
+        or "," in name
+        or not name.isprintable()
+    ):
+        raise PluginError(
+            f"{hook}() returned the name {name!r}; expected printable text without colon, comma or spaces around it"
+        )
     return name
 
 

@@ -82,15 +82,13 @@ class PublishedFolder:
             report(f"reading {self.path.name}", 0.0 if train else 0.8)
             try:
                 with warnings.catch_warnings():
-                    # An early numpy wrote these files, on which later ones remark.
+                    # An early numpy wrote these files; some later ones warn of what it wrote.
                     warnings.simplefilter("ignore")
                     images = self.published.reader(self.path.parent, train=train, download=False)
             except RuntimeError as error:
                 raise InputError(
                     f"{self.path} is not as published: a file is missing or has another MD5 sum; replace or remove it"
                 ) from error
-            except OSError as error:
-                raise MachineError(f"cannot read {self.path}: {error.strerror or one_line(error)}") from error
             parts.append(SplitArrays(np.ascontiguousarray(images.data), np.array(images.targets, dtype=np.int64)))
         report(f"reading {self.path.name}", 1.0)
         return ImageArrays(*parts)
@@ -119,7 +117,7 @@ class PublishedArchive:
 
         Raises:
             InputError: the MD5 sum of the archive is not the published one.
-            MachineError: it cannot be read or unpacked.
+            MachineError: it cannot be unpacked.
         """
         expected = self.published.reader.tgz_md5
         if _md5_of(self.path) != expected:
@@ -178,8 +176,5 @@ def _blocks(url: str, advice: str) -> Iterator[tuple[bytes, float]]:
 
 
 def _md5_of(path: Path) -> str:
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
-    except OSError as error:
-        raise MachineError(f"cannot read {path}: {error.strerror or one_line(error)}") from error
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()

@@ -147,11 +147,16 @@ def digest_of(value: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:10]
 
 
-def named_files(name: str) -> dict[str, str]:
+def named_files(name: str, *, bare_folders: bool = False) -> dict[str, str]:
     """SHA-256 of each file or folder that the argument of a name mentions.
 
     A part of the argument (between ``:``, ``,`` and ``=``) counts if it is an existing file, or an existing folder
     written with a slash; the part after the first colon counts as a whole as well, since paths may hold any of these.
+
+    Args:
+        name: of a data set, label or backbone.
+        bare_folders: whether a folder counts without a slash too. It does not for labels: a folder ``speech`` that
+            happens to be here is not what ``official:speech`` means.
     """
     _, colon, argument = name.partition(":")
     if not colon:
@@ -159,13 +164,16 @@ def named_files(name: str) -> dict[str, str]:
     hashes = {}
     for part in dict.fromkeys([argument, *re.split(r"[:,=]", argument)]):
         path = Path(part).expanduser()
-        if part and (path.is_file() or ("/" in part and path.is_dir())):
+        if part and (path.is_file() or ((bare_folders or "/" in part) and path.is_dir())):
             hashes[part] = _sha256_of(path, _state_of(path))
     return hashes
 
 
-def _files_of(*names: str) -> tuple[tuple[str, str], ...]:
-    return tuple(sorted({pair for name in names for pair in named_files(name).items()}))
+def _files_of(dataset: str, *names: str) -> tuple[tuple[str, str], ...]:
+    hashes = named_files(dataset, bare_folders=True)
+    for name in names:
+        hashes |= named_files(name)
+    return tuple(sorted(hashes.items()))
 
 
 def _state_of(path: Path) -> tuple[tuple[str, int, int], ...]:

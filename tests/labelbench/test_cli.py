@@ -154,7 +154,7 @@ def test_changed_images_are_not_mixed_with_old_results(command: Command, images_
                 (target / file.name).write_bytes(file.read_bytes())
     args = ["cifar10" if arg == "digits" else arg for arg in SMALL] + ["--data-dir", str(data), "--train-fraction", "1"]
     assert command(*args).returncode == 0
-    os.remove(next((data / "cifar10" / "train" / "cat").iterdir()))
+    next((data / "cifar10" / "train" / "cat").iterdir()).unlink()
     done = command(*args)
     assert done.returncode == 2
     assert "was made with other images of cifar10" in done.stderr and "--overwrite always" in done.stderr
@@ -271,7 +271,8 @@ HEAVY = "{'torch', 'librosa', 'timm', 'sklearn', 'scipy', 'torchvision', 'transf
 def test_light_commands_load_no_heavy_library(tmp_path: Path, args: str) -> None:
     call = "" if args == "import" else f"sys.argv = ['labelbench', *{args.split()!r}]\nlabelbench.cli.main()"
     imports = "import labelbench" if args == "import" else "import labelbench.cli"
-    code = f"import sys, atexit\natexit.register(lambda: print('HEAVY', sorted(set(sys.modules) & {HEAVY})))\n{imports}\n{call}"
+    report = f"import sys, atexit\natexit.register(lambda: print('HEAVY', sorted(set(sys.modules) & {HEAVY})))"
+    code = f"{report}\n{imports}\n{call}"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1] == "HEAVY []"

@@ -105,7 +105,17 @@ def site(tmp_path: Path) -> Site:
 
 
 def hook(returned: str, name: str = "register_labels") -> str:
-    return f"import labelbench\n@labelbench.hookimpl\ndef {name}():\n    return {returned}\ndef provide(dataset, argument):\n    ...\n"
+    """A plugin whose one hook returns what is written in ``returned``."""
+    return f"""
+import labelbench
+
+@labelbench.hookimpl
+def {name}():
+    return {returned}
+
+def provide(dataset, argument):
+    ...
+"""
 
 
 def test_a_plugin_registers_by_its_entry_point_beside_what_is_built_in(site: Site) -> None:
@@ -140,63 +150,81 @@ def test_one_plugin_may_register_labels_backbones_and_evaluators(site: Site) -> 
     assert (found.backbones, found.evaluators) == ({"own-backbone": "all 1.0"}, {"own-evaluator": "all 1.0"})
 
 
-@pytest.mark.parametrize(
-    ("code", "told"),
-    [
-        ("import a_library_that_is_not_installed", ["ModuleNotFoundError", "a_library_that_is_not_installed"]),
-        ("raise ImportError('libfoo.so: cannot open')", ["ImportError: libfoo.so: cannot open"]),
-        ("def register_labels(:", ["SyntaxError"]),
-        ("1 / 0", ["ZeroDivisionError"]),
-        ("import sys\nsys.exit(3)", ["exits on import", "3"]),
-        ("raise ValueError('first line\\nsecond line')", ["ValueError: first line second line"]),
-        ("", ["no hook implementation", "@labelbench.hookimpl"]),
-        ("def register_labels():\n    return {}", ["no hook implementation", "@labelbench.hookimpl"]),
-        (hook("{'x': provide}", "register_label"), ["unknown hook 'register_label'"]),
-        (
-            "import labelbench\n@labelbench.hookimpl\ndef register_labels(dataset):\n    return {}",
-            ["register_labels", "dataset"],
-        ),
-        (hook("[provide]"), ["register_labels() returned list", "expected a dict"]),
-        (hook("provide"), ["register_labels() returned function", "expected a dict"]),
-        (hook("1 / 0"), ["ZeroDivisionError"]),
-        (hook("exit(3)"), ["exits", "3"]),
-        (hook("{'a:b': provide}"), ["the name 'a:b'", "without colon or comma"]),
-        (hook("{'a,b': provide}"), ["the name 'a,b'", "without colon or comma"]),
-        (hook("{'': provide}"), ["the name ''", "printable text"]),
-        (hook("{' x': provide}"), ["the name ' x'", "printable text"]),
-        (hook("{'a\\nb': provide}"), ["the name 'a\\nb'", "printable text"]),
-        (hook("{3: provide}"), ["the name 3", "printable text"]),
-        (hook("{'x': 3}"), ["register_labels() returned int for 'x'", "x(dataset, argument)"]),
-        (hook("{'x': lambda dataset: None}"), ["'x' cannot be called as x(dataset, argument)"]),
-        (hook("{'x': lambda a, b, c: None}"), ["'x' cannot be called as x(dataset, argument)"]),
-        (hook("{'x': lambda a: None}", "register_backbones"), ["'x' cannot be called as x(argument, size)"]),
-        (hook("{'x': lambda: None}", "register_evaluators"), ["'x' cannot be called as x(argument)"]),
-    ],
-)
-def test_a_plugin_that_breaks_the_contract_is_set_apart_with_its_reason(site: Site, code: str, told: list[str]) -> None:
-    site.install("aaa-bad", code)
-    found = site.look()
-    assert all(part in found.reason("aaa-bad") for part in told), found.reason("aaa-bad")
-    assert found.labels == {"good": "zzz-good 1.0"}
-    assert "aaa-bad" not in found.loaded
-    assert "zzz-good" in found.loaded
+# What is wrong with a plugin, and what its reason says.
+BAD_CODE = [
+    ("import a_library_that_is_not_installed", ["ModuleNotFoundError", "a_library_that_is_not_installed"]),
+    ("raise ImportError('libfoo.so: cannot open')", ["ImportError: libfoo.so: cannot open"]),
+    ("def register_labels(:", ["SyntaxError"]),
+    ("1 / 0", ["ZeroDivisionError"]),
+    ("import sys\nsys.exit(3)", ["exits when loaded", "3"]),
+    ("raise ValueError('first line\\nsecond line')", ["ValueError: first line second line"]),
+    ("", ["no hook implementation", "@labelbench.hookimpl"]),
+    ("def register_labels():\n    return {}", ["no hook implementation", "@labelbench.hookimpl"]),
+    (hook("{'x': provide}", "register_label"), ["unknown hook 'register_label'"]),
+    (
+        "import labelbench\n@labelbench.hookimpl\ndef register_labels(dataset):\n    return {}",
+        ["register_labels", "dataset"],
+    ),
+    (hook("[provide]"), ["register_labels() returned list", "expected a dict"]),
+    (hook("provide"), ["register_labels() returned function", "expected a dict"]),
+    (hook("1 / 0"), ["ZeroDivisionError"]),
+    (hook("exit(3)"), ["exits when loaded", "3"]),
+    (hook("{'a:b': provide}"), ["the name 'a:b'", "without colon, comma"]),
+    (hook("{'a,b': provide}"), ["the name 'a,b'", "without colon, comma"]),
+    (hook("{'': provide}"), ["the name ''", "printable text"]),
+    (hook("{' x': provide}"), ["the name ' x'", "spaces around"]),
+    (hook("{'a\\nb': provide}"), ["the name 'a\\nb'", "printable text"]),
+    (hook("{3: provide}"), ["the name 3", "printable text"]),
+    (hook("{'x': 3}"), ["register_labels() returned int for 'x'", "x(dataset, argument)"]),
+    (hook("{'x': lambda dataset: None}"), ["'x' cannot be called as x(dataset, argument)"]),
+    (hook("{'x': lambda a, b, c: None}"), ["'x' cannot be called as x(dataset, argument)"]),
+    (hook("{'x': lambda a: None}", "register_backbones"), ["'x' cannot be called as x(argument, size)"]),
+    (hook("{'x': lambda: None}", "register_evaluators"), ["'x' cannot be called as x(argument)"]),
+]
+BAD_ENTRY_POINTS = [
+    ("a_module_that_is_not_there", ["ModuleNotFoundError", "a_module_that_is_not_there"]),
+    ("entry_1_module:nothing", ["AttributeError", "nothing"]),
+    ("not a module!", ["entry point", "not a module!"]),
+]
 
 
-@pytest.mark.parametrize(
-    ("entry", "told"),
-    [
-        ("a_module_that_is_not_there", ["ModuleNotFoundError", "a_module_that_is_not_there"]),
-        ("aaa_bad_module:nothing", ["AttributeError", "nothing"]),
-        ("not a module!", ["entry point", "not a module!"]),
-    ],
-)
-def test_an_entry_point_that_names_nothing_is_set_apart_with_its_reason(
-    site: Site, entry: str, told: list[str]
+@pytest.fixture(scope="module")
+def all_bad(tmp_path_factory: pytest.TempPathFactory) -> Found:
+    """What is found where every bad plugin is installed, and a good one after them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("LABELBENCH_PLUGINS", raising=False)
+        site = Site(tmp_path_factory.mktemp("bad"))
+        for index, (code, _) in enumerate(BAD_CODE):
+            site.install(f"code-{index}", code)
+        for index, (entry, _) in enumerate(BAD_ENTRY_POINTS):
+            site.install(f"entry-{index}", GOOD, entry=entry)
+        site.install("zzz-good", GOOD.replace("LABEL", "good"))
+        return site.look()
+
+
+def test_bad_plugins_stop_neither_a_good_one_nor_what_is_built_in(all_bad: Found) -> None:
+    assert all_bad.labels == {"good": "zzz-good 1.0"}
+    assert (all_bad.backbones, all_bad.evaluators) == ({}, {})
+    assert all_bad.core_labels
+    assert len(all_bad.broken) == len(BAD_CODE) + len(BAD_ENTRY_POINTS)
+    assert not {name for name, _, _ in all_bad.broken} & set(all_bad.loaded)
+    assert "zzz-good" in all_bad.loaded
+
+
+@pytest.mark.parametrize(("index", "told"), list(enumerate(told for _, told in BAD_CODE)))
+def test_a_plugin_that_breaks_the_contract_is_set_apart_with_its_reason(
+    all_bad: Found, index: int, told: list[str]
 ) -> None:
-    site.install("aaa-bad", GOOD, entry=entry)
-    found = site.look()
-    assert all(part in found.reason("aaa-bad") for part in told), found.reason("aaa-bad")
-    assert found.labels == {"good": "zzz-good 1.0"}
+    reason = all_bad.reason(f"code-{index}")
+    assert all(part in reason for part in told), reason
+
+
+@pytest.mark.parametrize(("index", "told"), list(enumerate(told for _, told in BAD_ENTRY_POINTS)))
+def test_an_entry_point_that_names_nothing_is_set_apart_with_its_reason(
+    all_bad: Found, index: int, told: list[str]
+) -> None:
+    reason = all_bad.reason(f"entry-{index}")
+    assert all(part in reason for part in told), reason
 
 
 def test_what_a_plugin_with_a_refused_name_registers_beside_it_is_not_used(site: Site) -> None:
@@ -265,6 +293,15 @@ def test_a_damaged_installation_stops_nothing(site: Site, damage: Callable[[Path
     found = site.look()
     assert found.labels["good"] == "zzz-good 1.0"
     assert found.core_labels
+
+
+def test_an_installation_whose_entry_points_cannot_be_read_is_told(site: Site) -> None:
+    site.install("aaa-bad", GOOD.replace("LABEL", "of-bad"))
+    (site.folder / "aaa_bad-1.0.dist-info" / "entry_points.txt").write_text("[labelbench]\nno equals sign\n")
+    ((_, origin, reason),) = site.look().broken
+    assert origin == "aaa-bad 1.0"
+    assert "entry_points.txt of this installation cannot be read" in reason
+    assert site.look("zzz-good").broken == []
 
 
 class TestSelection:

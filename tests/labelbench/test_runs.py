@@ -53,6 +53,14 @@ def test_the_content_of_a_named_folder_is_hashed_by_its_files(tmp_path: Path) ->
     assert before.keys() == {str(tmp_path)} and named_files(f"folder:{tmp_path}") != before
 
 
+def test_a_folder_without_a_slash_counts_for_data_sets_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "speech").mkdir()
+    (tmp_path / "speech" / "a.txt").write_text("a")
+    monkeypatch.chdir(tmp_path)
+    assert RunSpec.of("folder:speech", "official:speech", "resnet8", 0).files[0][0] == "speech"
+    assert RunSpec.of("cifar10", "official:speech", "resnet8", 0).files == ()
+
+
 def test_names_without_files_have_none() -> None:
     assert named_files("category") == named_files("npy:no-such-file.npy") == named_files("uniform-random:seed=3") == {}
 

@@ -82,7 +82,7 @@ def digit_network(kind: str) -> Network:
         torch.manual_seed(0)
         network = Network(TinyBackbone(), labels.shape, images.mean, images.std)
         pixels, classes = pixels_of(images.train.images), torch.from_numpy(images.train.classes)
-        optimizer = torch.optim.Adam(network.parameters(), lr=0.01)
+        optimizer = torch.optim.SGD(network.parameters(), lr=0.1, momentum=0.9)
         for _ in range(6):
             for batch in torch.randperm(len(classes)).split(64):
                 optimizer.zero_grad()

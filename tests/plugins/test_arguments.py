@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from labelbench_labels.arguments import Seed, alias, choice, integer, number, path, read_argument, seed
-from labelbench_labels.dense import dense_side
 
 from labelbench import InputError, LabelbenchError, UnknownName
 from labelbench.datasets import Dataset
+from labelbench_labels.arguments import Seed, alias, choice, integer, number, path, read_argument, seed
+from labelbench_labels.dense import dense_side
 
 READERS = {
     "dimension": integer(1, 100),

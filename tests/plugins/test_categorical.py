@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from labelbench_labels.categorical import register_labels
 
 from labelbench import InputError, UnknownName, label
 from labelbench.datasets import Dataset, find_dataset
+from labelbench_labels.categorical import register_labels
 
 LABELS = register_labels()
 CIFAR10 = find_dataset("cifar10")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from labelbench_labels.designs import register_labels
 
 from labelbench import InputError, LabelSet
 from labelbench.datasets import Dataset, find_dataset
+from labelbench_labels.designs import register_labels
 
 LABELS = register_labels()
 CIFAR10 = find_dataset("cifar10")

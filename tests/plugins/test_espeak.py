@@ -10,10 +10,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from labelbench_labels import espeak, make_recordings, recordings
-from labelbench_labels.espeak import spoken
 
 from labelbench import InputError, MachineError, UnknownName
+from labelbench_labels import espeak, make_recordings, recordings
+from labelbench_labels.espeak import spoken
 
 DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 needs_espeak = pytest.mark.usefixtures("installed")

@@ -11,10 +11,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from labelbench_labels import fetching
-from labelbench_labels.fetching import fetch
 
 from labelbench import InputError, MachineError, Unavailable
+from labelbench_labels import fetching
+from labelbench_labels.fetching import fetch
 
 CONTENT = bytes(range(256)) * 1200
 SHA256 = hashlib.sha256(CONTENT).hexdigest()

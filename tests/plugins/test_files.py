@@ -10,10 +10,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from labelbench_labels.files import npy
 
 from labelbench import InputError
 from labelbench.datasets import find_dataset
+from labelbench_labels.files import npy
 
 DIGITS = find_dataset("digits")
 

@@ -25,10 +25,10 @@ import numpy as np
 import pytest
 import soundfile
 import trustme
-from labelbench_labels.google_speech import Patience, spoken
-from labelbench_labels.speech import speech
 
 from labelbench import Dataset, InputError, MachineError, Unavailable, UnknownName
+from labelbench_labels.google_speech import Patience, spoken
+from labelbench_labels.speech import speech
 
 QUICK = Patience(timeout=5.0, tries=3, first_wait=0.01, longest_wait=2.0)
 

@@ -11,6 +11,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from labelbench import Context, InputError, LabelSet, Measurement, Needs, RunSpec
+from labelbench.datasets import find_dataset
 from labelbench_evaluators.label_statistics import (
     effective_rank,
     entropy_256,
@@ -21,9 +24,6 @@ from labelbench_evaluators.label_statistics import (
     pooled_entropy_256,
     register_evaluators,
 )
-
-from labelbench import Context, InputError, LabelSet, Measurement, Needs, RunSpec
-from labelbench.datasets import find_dataset
 
 ONE_HOT = np.eye(10, dtype=np.float32)
 

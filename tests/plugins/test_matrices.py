@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from labelbench_labels.arguments import Provider
-from labelbench_labels.matrices import composition, register_labels
 
 from labelbench import InputError, UnknownName
 from labelbench.datasets import Dataset, find_dataset
+from labelbench_labels.arguments import Provider
+from labelbench_labels.matrices import composition, register_labels
 
 LABELS = register_labels()
 CIFAR10 = find_dataset("cifar10")

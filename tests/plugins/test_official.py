@@ -12,10 +12,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from labelbench_labels.official import official, official_as_released, published, superclass_order
 
 from labelbench import InputError, Unavailable, UnknownName
 from labelbench.datasets import Dataset, find_dataset
+from labelbench_labels.official import official, official_as_released, published, superclass_order
 
 CIFAR10 = find_dataset("cifar10")
 CIFAR100 = find_dataset("cifar100")

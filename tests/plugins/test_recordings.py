@@ -12,11 +12,11 @@ import soundfile
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
-from labelbench_labels import recordings
-from labelbench_labels.recordings import from_folder, manifest, read_audio, shipped
 
 from labelbench import InputError, MachineError
 from labelbench.datasets import find_dataset
+from labelbench_labels import recordings
+from labelbench_labels.recordings import from_folder, manifest, read_audio, shipped
 
 WORDS = ("oak tree", "cat", "dog")
 SOUND = np.arange(-500, 500, dtype=np.int16)

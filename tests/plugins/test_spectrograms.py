@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
-from labelbench_labels.spectrograms import FLOOR_DB, SAMPLE_RATE, resized, shuffle_time, spectrogram
 
 from labelbench import InputError
+from labelbench_labels.spectrograms import FLOOR_DB, SAMPLE_RATE, resized, shuffle_time, spectrogram
 
 
 def tone(hertz: float, seconds: float = 0.5, rate: int = SAMPLE_RATE) -> np.ndarray:

@@ -10,13 +10,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+
+from labelbench import InputError, LabelSet, Unavailable, UnknownName
+from labelbench.datasets import Dataset, find_dataset
 from labelbench_labels import recordings
 from labelbench_labels.espeak import VOICE
 from labelbench_labels.spectrograms import PIPELINE, shuffle_time
 from labelbench_labels.speech import register_labels, shuffled_speech, speech
-
-from labelbench import InputError, LabelSet, Unavailable, UnknownName
-from labelbench.datasets import Dataset, find_dataset
 
 DIGITS = find_dataset("digits")
 PETS = Dataset("pets", ("cat", "dog"), (32, 32))

@@ -1,0 +1,16 @@
+"""Labels made of words: `bert` (contextual vectors of a language model) and `glove` (static word vectors)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from labelbench import hookimpl
+from labelbench_labels.arguments import Provider
+from labelbench_labels.bert import Bert
+from labelbench_labels.glove import Glove
+
+
+@hookimpl
+def register_labels() -> Mapping[str, Provider]:
+    """Both labels; ``provider.fetch(argument)`` fetches what they need without a data set and says what it did."""
+    return {"bert": Bert(), "glove": Glove()}
