@@ -35,12 +35,10 @@ def run_suite(options: dict[str, Any], *, dry_run: bool) -> int:
         from labelbench.progress import Reporter
         from labelbench.runner import Runner
 
-        suite = plan.suite
         errors = Console(stderr=True)
         with Reporter(errors) as reporter:
             reporter.line(_headline(plan))
             outcome = Runner(plan, results, reporter, overwrite=options["overwrite"] == "always").run()
-        results.save_suite({"name": suite.name, "headline": list(suite.headline)})
         board = Leaderboard.of(results)
         output_console().print(to_rich(board))
         write_atomic(results.folder / "leaderboard.md", to_markdown(board).encode())

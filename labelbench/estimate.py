@@ -10,13 +10,11 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from labelbench.datasets import Images, find_dataset
-from labelbench.labels import LabelSet
 from labelbench.machine import numerics_in_force
+from labelbench.materials import Materials
 from labelbench.planning import Plan
-from labelbench.registry import backbone, label
-from labelbench.runs import RunSpec, label_of_run
-from labelbench.training import initial_network, split_indices, train
+from labelbench.runs import RunSpec
+from labelbench.training import split_indices, train
 
 _STEPS = 10
 
@@ -31,18 +29,14 @@ def estimate(plan: Plan) -> Iterator[str]:
     For each data set, backbone and shape of label a training is begun and its steps timed, the first ones left out;
     the missing trainings of that kind are counted in images. Measurements of evaluators are not estimated.
     """
+    materials = Materials()
     kinds: dict[tuple[str, str, tuple[int, ...]], list[RunSpec]] = defaultdict(list)
-    labels: dict[tuple[str, str], LabelSet] = {}
     for run in plan.todo_trainings:
-        key = run.dataset, label_of_run(run.label, run.seed)
-        if key not in labels:
-            labels[key] = label(key[1], find_dataset(run.dataset))
-        kinds[run.dataset, run.backbone, labels[key].shape].append(run)
+        kinds[run.dataset, run.backbone, materials.labels(run).shape].append(run)
     total = 0.0
     for (dataset, name, shape), runs in kinds.items():
-        images = find_dataset(dataset).load()
-        rate = _rate(runs[0], labels[dataset, label_of_run(runs[0].label, runs[0].seed)], images)
-        share = find_dataset(dataset).validation_share
+        rate = _rate(runs[0], materials)
+        images, share = materials.images(runs[0]), materials.dataset(runs[0]).validation_share
         count = sum(run.recipe.epochs * len(split_indices(run, len(images.train), share)[0]) for run in runs)
         total += count / rate
         yield (
@@ -52,9 +46,9 @@ def estimate(plan: Plan) -> Iterator[str]:
     yield f"all missing trainings, one after another: {_hours(total)}; evaluators come on top"
 
 
-def _rate(run: RunSpec, labels: LabelSet, images: Images) -> float:
+def _rate(run: RunSpec, materials: Materials) -> float:
     """Images per second of training steps, timed after three steps of warming up."""
-    dataset = find_dataset(run.dataset)
+    dataset = materials.dataset(run)
     times: list[float] = []
 
     def watch(done: int, total: int, rate: float, epoch: object) -> None:
@@ -64,13 +58,13 @@ def _rate(run: RunSpec, labels: LabelSet, images: Images) -> float:
 
     long = replace(run, recipe=run.recipe.with_epochs(max(run.recipe.epochs, _STEPS + 4)))
     with tempfile.TemporaryDirectory() as folder, numerics_in_force(run.numerics):
-        network = initial_network(run, lambda: backbone(run.backbone, dataset.image_size), labels, images)
+        network = materials.network(run)
         with suppress(_Enough):
             train(
                 long,
                 network,
-                labels,
-                images,
+                materials.labels(run),
+                materials.images(run),
                 validation_share=dataset.validation_share,
                 flip=dataset.flip,
                 folder=Path(folder),

@@ -33,9 +33,9 @@ def rows_of(kind: str) -> list[tuple[str, ...]]:
 
         return _own(DATASET_NAMES)
     if kind == "suites":
-        from labelbench.suite import suite_names
+        from labelbench.suite import Suite, suite_names
 
-        return _own(dict.fromkeys(suite_names(), ""))
+        return _own({name: Suite.load(name).description for name in suite_names()})
     entries = getattr(plugins(), kind)
     return [(entry.name, entry.summary, str(entry.origin)) for entry in entries.values()]
 

@@ -46,7 +46,7 @@ def suite_options(command: _Command) -> _Command:
             click.option("--epochs", type=int, help="Epochs; the recipe's milestones scale with them."),
             click.option("--train-fraction", type=float, help="Share of the training images, above 0 to 1."),
             click.option("--test-images", type=int, help="Measure this many test images, drawn evenly over classes."),
-            click.option("--numerics", metavar="exact|fast", help="exact: float32, the same bits on equal machines."),
+            click.option("--numerics", metavar="exact|fast", help="exact: float32, equal bits; fast: not there yet."),
             click.option("--device", default="auto", metavar="auto|cpu|cuda|mps", help="Where to compute."),
             click.option("--threads", type=int, help="Threads on a CPU (default: all cores)."),
             click.option("--overwrite", default="missing", metavar="never|missing|always",

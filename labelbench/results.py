@@ -14,6 +14,7 @@
 from __future__ import annotations
 
 import io
+import shutil
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -168,10 +169,17 @@ class Results:
 
     def part(self, cell: Cell, name: str, compute: Callable[[], Arrays]) -> Arrays:
         """Arrays of a finished part of a measurement: read back, or computed and stored."""
-        file = self.folder / ".work" / f"{cell.name}.parts" / f"{slug(name)}-{digest_of(name)}.npz"
+        file = self._parts(cell) / f"{slug(name)}-{digest_of(name)}.npz"
         if not file.exists():
             write_atomic(file, packed_arrays(compute()))
         return _unpacked_arrays(file)
+
+    def forget_parts(self, cell: Cell) -> None:
+        """Remove the finished parts of a measurement."""
+        shutil.rmtree(self._parts(cell), ignore_errors=True)
+
+    def _parts(self, cell: Cell) -> Path:
+        return self.folder / ".work" / f"{cell.name}.parts"
 
     def records(self) -> Iterator[Record]:
         """All finished measurements, in the order of their paths."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache, partial
@@ -14,20 +15,20 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from labelbench.datasets import Images, Split, find_dataset
-from labelbench.errors import ConflictError, InputError, MachineError, Unavailable, one_line
+from labelbench.datasets import Split
+from labelbench.errors import ConflictError, MachineError, PluginError, Unavailable, one_line
 from labelbench.evaluation import Context, Measurement
 from labelbench.files import read_json
 from labelbench.labels import LabelSet
 from labelbench.machine import environment_facts, numerics_in_force
-from labelbench.networks import Network
+from labelbench.materials import Materials
 from labelbench.planning import Plan
 from labelbench.plugins import plugins
 from labelbench.progress import Reporter
-from labelbench.registry import backbone, evaluator, label
+from labelbench.registry import evaluator
 from labelbench.results import Cell, Results
-from labelbench.runs import RunSpec, label_of_run
-from labelbench.training import Epoch, Trained, initial_network, load_trained, outputs_of, train
+from labelbench.runs import RunSpec
+from labelbench.training import Epoch, Trained, load_trained, outputs_of, train
 
 
 @dataclass
@@ -60,8 +61,7 @@ class Runner:
         self.reporter = reporter
         self.overwrite = overwrite
         self.outcome = Outcome()
-        self._images: dict[str, Images | Failed] = {}
-        self._labels: dict[tuple[str, str], LabelSet | Failed] = {}
+        self.materials = Materials(reporter.update, reporter.paused)
         # Networks and outputs are large: only those in use are kept.
         self._trained = lru_cache(maxsize=2)(self._load_trained)
         self._outputs = lru_cache(maxsize=1)(self._compute_outputs)
@@ -75,6 +75,7 @@ class Runner:
             MachineError: the machine refuses; what is finished stays.
         """
         self._prepare()
+        self.results.save_suite({"name": self.plan.suite.name, "headline": list(self.plan.suite.headline)})
         todo_trainings, todo_cells = list(self.plan.todo_trainings), list(self.plan.todo_cells)
         trained = set(self.plan.trainings) - set(todo_trainings)
         measured = set(self.plan.cells) - set(todo_cells)
@@ -102,43 +103,31 @@ class Runner:
 
     def _prepare(self) -> None:
         """Load every data set and build every label before anything is computed: mistakes of the user come first."""
-        for name in dict.fromkeys(cell.run.dataset for cell in self.plan.cells):
-            self._load_images(name)
+        unavailable: dict[str, Unavailable] = {}
+        runs = [*self.plan.trainings, *(cell.run for cell in self.plan.cells)]
+        by_dataset = {run.dataset: run for run in runs}
+        for name, run in by_dataset.items():
+            self.reporter.begin(f"data set {name}")
+            try:
+                self.materials.images(run)
+            except Unavailable as error:
+                unavailable[name] = error
+            self.reporter.end()
+        if len(unavailable) == len(by_dataset):
+            raise next(iter(unavailable.values()))
         for run in dict.fromkeys([*self.plan.todo_trainings, *(cell.run for cell in self.plan.todo_cells)]):
-            if isinstance(self._images[run.dataset], Images):
-                self._build_labels(run)
-        failures = [value for value in self._images.values() if isinstance(value, Failed)]
-        if failures and len(failures) == len(self._images):
-            raise failures[0].error
+            if run.dataset not in unavailable:
+                with suppress(PluginError, MachineError):  # only the cells that need this label fail, one by one
+                    self.materials.labels(run)
         for run in self.plan.trainings:
-            self._refuse_other_images(run)
-
-    def _load_images(self, name: str) -> None:
-        dataset = find_dataset(name)
-        self.reporter.begin(f"data set {name}")
-        try:
-            self._images[name] = dataset.load(lambda doing, share: self.reporter.update(doing, share))
-        except Unavailable as error:
-            self._images[name] = Failed(error)
-        self.reporter.end()
-
-    def _build_labels(self, run: RunSpec) -> None:
-        key = run.dataset, label_of_run(run.label, run.seed)
-        if key in self._labels:
-            return
-        try:
-            with self.reporter.paused():
-                self._labels[key] = label(key[1], find_dataset(run.dataset))
-        except InputError:
-            raise
-        except Exception as error:  # a label may fail in any way; only the cells that need it fail
-            self._labels[key] = Failed(error)
+            if run.dataset not in unavailable:
+                self._refuse_other_images(run)
 
     def _refuse_other_images(self, run: RunSpec) -> None:
         file = self.results.training_file(run)
-        images = self._images[run.dataset]
-        if self.overwrite or isinstance(images, Failed) or not file.exists():
+        if self.overwrite or not file.exists():
             return
+        images = self.materials.images(run)
         made_with = read_json(file)["images"]["fingerprint"]
         if made_with != images.fingerprint:
             raise ConflictError(
@@ -164,12 +153,10 @@ class Runner:
         self.outcome.failures.append((what, why))
         self.reporter.line(f"{what}: failed: {why}")
 
-    # ------------------------------------------------------------------------------------------------ training
-
     def _train(self, run: RunSpec) -> None:
         started = time.perf_counter()
-        images, labels = self._images_of(run), self._labels_of(run)
-        dataset = find_dataset(run.dataset)
+        images, labels = self.materials.images(run), self.materials.labels(run)
+        dataset = self.materials.dataset(run)
         work = self.results.work(run)
         if self.overwrite:
             shutil.rmtree(work, ignore_errors=True)
@@ -185,7 +172,7 @@ class Runner:
             self.reporter.update(text, done / total, always=epoch is not None and epoch.epoch % 5 == 0)
 
         with numerics_in_force(run.numerics):
-            network = self._network_of(run)
+            network = self.materials.network(run)
             finished = train(
                 run,
                 network,
@@ -209,7 +196,7 @@ class Runner:
 
     def _training_facts(self, trained: Trained) -> dict[str, Any]:
         run = trained.run
-        labels = self._labels_of(run)
+        labels = self.materials.labels(run)
         network = trained.network
         return {
             "status": "diverged" if trained.diverged else "done",
@@ -222,29 +209,26 @@ class Runner:
                 "num_features": network.backbone.num_features,
                 "parameters": sum(parameter.numel() for parameter in network.parameters()),
             },
-            "plugins": {"label": _origin("label", run.label), "backbone": _origin("backbone", run.backbone)},
+            "plugins": _origins(run),
             "environment": environment_facts(run.numerics),
             "history": {name: [getattr(line, name) for line in trained.history] for name in Epoch.__dataclass_fields__},
         }
-
-    def _network_of(self, run: RunSpec) -> Network:
-        size = find_dataset(run.dataset).image_size
-        return initial_network(run, lambda: backbone(run.backbone, size), self._labels_of(run), self._images_of(run))
-
-    # ----------------------------------------------------------------------------------------------- measuring
 
     def _measure(self, cell: Cell) -> None:
         started = time.perf_counter()
         run = cell.run
         made = evaluator(cell.evaluator)
         self.reporter.begin(str(cell), self._cell_size(cell))
+        if self.overwrite:
+            self.results.forget_parts(cell)
         facts = {
-            "evaluator": {"settings": made.settings, "plugin": _origin("evaluator", cell.evaluator)},
-            "label": label_facts(self._labels_of(run)),
+            "evaluator": {"settings": made.settings},
+            "label": label_facts(self.materials.labels(run)),
             "images": self._image_facts(run),
+            "plugins": {**_origins(run), "evaluator": _origin("evaluator", cell.evaluator)},
         }
         if not run.backbone:
-            facts["label"]["provenance"] = dict(self._labels_of(run).provenance)
+            facts["label"]["provenance"] = dict(self.materials.labels(run).provenance)
         with numerics_in_force(run.numerics):
             diverged = any(self._trained(needed).diverged for needed in self.plan.needs[cell].trainings)
             measurement = Measurement(()) if diverged else made.evaluate(self._context(cell))
@@ -252,15 +236,16 @@ class Runner:
                 raise TypeError(f"evaluate() returned {type(measurement).__name__}; expected labelbench.Measurement")
             facts["environment"] = environment_facts(run.numerics)
         self.results.save_measurement(cell, measurement, {**facts, **_when(started)}, diverged=diverged)
+        self.results.forget_parts(cell)
         self.reporter.end("not measured, the training diverged" if diverged else _summary(measurement))
 
     def _context(self, cell: Cell) -> Context:
         run = cell.run
         return Context(
             run=run,
-            dataset=find_dataset(run.dataset),
-            labels=self._labels_of(run),
-            images=lambda: self._images_of(run),
+            dataset=self.materials.dataset(run),
+            labels=self.materials.labels(run),
+            images=lambda: self.materials.images(run),
             test=lambda: self._test_of(cell),
             trained=self._trained,
             outputs=lambda other: self._outputs(other, cell.test_images),
@@ -277,7 +262,7 @@ class Runner:
         raise KeyError(f"measurement {name!r} of {run} is not among the needs of {cell.evaluator!r}")
 
     def _test_of(self, cell: Cell) -> Split:
-        return self._images_of(cell.run).test.evenly(cell.test_images)
+        return self.materials.images(cell.run).test.evenly(cell.test_images)
 
     def _load_trained(self, run: RunSpec) -> Trained:
         return self._loaded(run, self.results.network_file(run))
@@ -286,30 +271,16 @@ class Runner:
         return self._loaded(run, self.results.snapshot_file(run, share))
 
     def _loaded(self, run: RunSpec, file: Path) -> Trained:
-        return load_trained(run, self._network_of(run), self._labels_of(run), self._images_of(run), file)
+        return load_trained(
+            run, self.materials.network(run), self.materials.labels(run), self.materials.images(run), file
+        )
 
     def _compute_outputs(self, run: RunSpec, test_images: int | None) -> Tensor:
-        pixels = self._images_of(run).test.evenly(test_images).images
+        pixels = self.materials.images(run).test.evenly(test_images).images
         return torch.cat([outputs.cpu() for outputs in outputs_of(self._trained(run).network, pixels)])
 
-    # --------------------------------------------------------------------------------------------------- parts
-
-    def _images_of(self, run: RunSpec) -> Images:
-        images = self._images[run.dataset]
-        if isinstance(images, Failed):
-            raise images.error
-        return images
-
-    def _labels_of(self, run: RunSpec) -> LabelSet:
-        self._images_of(run)
-        self._build_labels(run)
-        labels = self._labels[run.dataset, label_of_run(run.label, run.seed)]
-        if isinstance(labels, Failed):
-            raise labels.error
-        return labels
-
     def _image_facts(self, run: RunSpec) -> dict[str, Any]:
-        images = self._images_of(run)
+        images = self.materials.images(run)
         return {
             "fingerprint": images.fingerprint,
             "source": images.source,
@@ -321,23 +292,17 @@ class Runner:
 
     def _training_size(self, run: RunSpec) -> float:
         """Images that a training looks at, in thousands."""
-        images = self._images[run.dataset]
-        if isinstance(images, Failed):
-            return 0.0
-        return run.recipe.epochs * run.train_fraction * len(images.train) / 1000
+        with suppress(Unavailable):
+            return run.recipe.epochs * run.train_fraction * len(self.materials.images(run).train) / 1000
+        return 0.0
 
     def _cell_size(self, cell: Cell) -> float:
-        images = self._images[cell.run.dataset]
-        if isinstance(images, Failed) or not cell.run.backbone:
+        if not cell.run.backbone:
             return 0.0
-        return min(cell.test_images or len(images.test), len(images.test)) / 3000
-
-
-@dataclass(frozen=True)
-class Failed:
-    """Why a data set or label cannot be had; raised again by what needs it."""
-
-    error: Exception
+        with suppress(Unavailable):
+            count = len(self.materials.images(cell.run).test)
+            return min(cell.test_images or count, count) / 3000
+        return 0.0
 
 
 def label_facts(labels: LabelSet) -> dict[str, Any]:
@@ -349,6 +314,12 @@ def label_facts(labels: LabelSet) -> dict[str, Any]:
         "loss": labels.loss,
         "notes": list(labels.provenance.get("notes", ())),
     }
+
+
+def _origins(run: RunSpec) -> dict[str, str]:
+    """The distributions that a run's label and backbone come from."""
+    found = {"label": _origin("label", run.label)}
+    return {**found, "backbone": _origin("backbone", run.backbone)} if run.backbone else found
 
 
 def _origin(kind: str, name: str) -> str:

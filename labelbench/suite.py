@@ -20,6 +20,7 @@ class Suite:
 
     Attributes:
         name: names the results folder.
+        description: one line that says what it is for.
         datasets, labels, backbones, evaluators: names on each axis.
         seeds: seeds of the runs.
         recipe: how every network is trained.
@@ -40,6 +41,7 @@ class Suite:
     test_images: int | None = None
     numerics: str = "exact"
     headline: tuple[str, ...] = ()
+    description: str = ""
 
     def __post_init__(self) -> None:
         for axis in ("datasets", "labels", "backbones", "evaluators", "seeds"):
@@ -115,6 +117,7 @@ _SUITE_KEYS: Mapping[str, tuple[str, tuple[type, ...]]] = {
     "test-images": ("test_images", (int,)),
     "numerics": ("numerics", (str,)),
     "headline": ("headline", _NAMES),
+    "description": ("description", (str,)),
 }
 
 

@@ -42,6 +42,7 @@ MAY_IMPORT = {
     "registry": {"errors", "evaluation", "labels", "plugins"},
     "results": {"errors", "evaluation", "files", "recipes", "runs"},
     "planning": {"datasets", "errors", "evaluation", "plugins", "registry", "results", "runs", "suite"},
+    "materials": {"datasets", "errors", "labels", "registry", "runs", "training"},
     "progress": set(),
 }
 # These stand above everything in the table and may import all of it, and what stands before them here.
