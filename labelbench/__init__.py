@@ -10,10 +10,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from labelbench.attack_loop import GradientSource
     from labelbench.attacks import Attack, AttackResult, run_attack
     from labelbench.datasets import Dataset, Images, Split
     from labelbench.errors import InputError, LabelbenchError, MachineError, PluginError, Unavailable, UnknownName
     from labelbench.evaluation import Context, Evaluator, Measurement, Needs, Score
+    from labelbench.folding import folded
     from labelbench.hookspecs import hookimpl
     from labelbench.labels import LabelSet
     from labelbench.networks import Network
@@ -30,6 +32,7 @@ _HOME = {
     "Context": "evaluation",
     "Dataset": "datasets",
     "Evaluator": "evaluation",
+    "GradientSource": "attack_loop",
     "Images": "datasets",
     "InputError": "errors",
     "LabelSet": "labels",
@@ -48,6 +51,7 @@ _HOME = {
     "UnknownName": "errors",
     "current_settings": "settings",
     "derived_seed": "runs",
+    "folded": "folding",
     "hookimpl": "hookspecs",
     "label": "registry",
     "run_attack": "attacks",
@@ -59,6 +63,7 @@ __all__ = [
     "Context",
     "Dataset",
     "Evaluator",
+    "GradientSource",
     "Images",
     "InputError",
     "LabelSet",
@@ -77,6 +82,7 @@ __all__ = [
     "UnknownName",
     "current_settings",
     "derived_seed",
+    "folded",
     "hookimpl",
     "label",
     "run_attack",

@@ -35,7 +35,7 @@ def nearest_others(labels: LabelSet, outputs: Tensor, classes: Tensor, count: in
 
 
 @dataclass(frozen=True)
-class Source:
+class GradientSource:
     """What gradients are taken from: the attacked network itself, a faster copy, or another network (transfer)."""
 
     network: Network
@@ -76,7 +76,7 @@ class AttackLoop:
         attack: Attack,
         network: Network,
         labels: LabelSet,
-        source: Source | None,
+        source: GradientSource | None,
         images: Any,
         classes: Any,
         targets: Any,
@@ -85,7 +85,7 @@ class AttackLoop:
         self.settings = attack
         self.network = network
         self.labels = labels
-        self.source = source or Source(network, labels)
+        self.source = source or GradientSource(network, labels)
         self.is_own_source = source is None
         self.images = images
         self.device = network.mean.device
@@ -101,12 +101,13 @@ class AttackLoop:
             self.perturbed = torch.zeros(len(attack.epsilons), len(images), *shape)
         self.queries = 0
         self.evaluated = np.zeros(attack.steps, dtype=np.int64)
+        self.unbroken = np.zeros(attack.steps, dtype=np.int64)
         self.zero = np.zeros(attack.steps, dtype=np.int64)
 
-    def attack(self, chosen: np.ndarray, pending: np.ndarray, generator: torch.Generator) -> None:
+    def attack(self, chosen: np.ndarray, pending: np.ndarray, restart: int) -> None:
         """Attack the images ``chosen`` at the epsilons that ``pending``, (epsilons, chosen), marks."""
         settings = self.settings
-        rows = self._started(chosen, pending, generator)
+        rows = self._started(chosen, pending, restart)
         for step in range(settings.steps):
             if step or settings.start == "random":
                 self._differentiate(rows, step)
@@ -118,7 +119,7 @@ class AttackLoop:
         rows.read = self._decode(rows.points)
         self._record(rows)
 
-    def _started(self, chosen: np.ndarray, pending: np.ndarray, generator: torch.Generator) -> _Rows:
+    def _started(self, chosen: np.ndarray, pending: np.ndarray, restart: int) -> _Rows:
         """Rows at their first points; at the clean image one gradient, evaluated here, serves all epsilons."""
         origin = to_pixels(self.images[chosen], self.device)
         if self.normalised:
@@ -136,8 +137,11 @@ class AttackLoop:
         rows.index = which * self.predictions.shape[1] + picked[image]
         rows.epsilon = epsilons[which].view(-1, 1, 1, 1)
         if self.settings.start == "random":
-            noise = torch.rand(rows.points.shape, generator=generator).to(self.device) * 2 - 1
-            rows.points = self._inside(rows, rows.points + rows.epsilon * noise)
+            # Drawn for each image on its own, so that a start depends on no other image and on no batch size.
+            seeds = [(self.settings.seed, restart, int(index)) for index in chosen]
+            noise = np.stack([np.random.default_rng(seed).random(origin.shape[1:], np.float32) for seed in seeds])
+            spread = torch.from_numpy(2 * noise - 1).to(self.device)[image]
+            rows.points = self._inside(rows, rows.points + rows.epsilon * spread)
             return rows
         # Within a ball of radius 0 there is nothing but the image.
         still = (rows.epsilon == 0).flatten()
@@ -184,10 +188,11 @@ class AttackLoop:
             (gradient,) = torch.autograd.grad(value.sum(), points)
         # A direction that is not a number is no direction.
         rows.gradient = gradient.nan_to_num_()
+        rows.read = labels.nearest(outputs.detach())
+        unbroken = rows.read == rows.classes
         self.evaluated[step] += len(points)
-        self.zero[step] += int((gradient.flatten(1) == 0).all(dim=1).sum())
-        if self.settings.success == "any" or not step:
-            rows.read = labels.nearest(outputs.detach())
+        self.unbroken[step] += int(unbroken.sum())
+        self.zero[step] += int(((gradient.flatten(1) == 0).all(dim=1) & unbroken).sum())
 
     def _without_broken(self, rows: _Rows) -> _Rows:
         """Record the rows that are broken, give back the others; what another source breaks is checked."""

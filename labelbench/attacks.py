@@ -12,10 +12,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from torch import Tensor, nn
 
-from labelbench.attack_loop import AttackLoop, Source
+from labelbench.attack_loop import AttackLoop, GradientSource
 from labelbench.attack_losses import loss_named
 from labelbench.errors import InputError, UnknownName
 from labelbench.labels import LabelSet
@@ -55,7 +54,7 @@ class Attack:
         projection: back into the ball after every step (``"linf"``), or ``"none"``.
         clamp: to the ``"range"`` of all pixels, to the clean ``"image"``'s own minimum and maximum, or ``"none"``.
         success: whether the ``"last"`` iterate counts (the paper), or ``"any"``: an image is left alone once broken.
-        seed: of the random starts.
+        seed: of the random starts, 0 or more.
 
     Raises:
         InputError: a setting that is out of its range.
@@ -86,9 +85,9 @@ class Attack:
                 raise UnknownName(f"attack {name}", str(getattr(self, name)), choices)
         if not self.epsilons or not all(0 <= epsilon < math.inf for epsilon in self.epsilons):
             raise InputError(f"attack epsilons are {self.epsilons}; expected one or more, finite and not negative")
-        for name in ("steps", "restarts", "target_rank"):
-            if getattr(self, name) < 1:
-                raise InputError(f"attack {name} is {getattr(self, name)}; expected 1 or more")
+        for name, least in (("steps", 1), ("restarts", 1), ("target_rank", 1), ("seed", 0)):
+            if getattr(self, name) < least:
+                raise InputError(f"attack {name} is {getattr(self, name)}; expected {least} or more")
         if self.restarts > 1 and self.start == "image":
             raise InputError(f"attack restarts is {self.restarts} from one and the same image; give start='random'")
         if not 0 < self.step < math.inf or not 0 <= self.momentum < 1:
@@ -109,19 +108,19 @@ class AttackResult:
 
     Attributes:
         predictions: ``(epsilons, n)`` int64: class decoded after the attack; -1 where none was asked for.
-        gradients: gradient evaluations, one per perturbed image and step.
+        gradients: ``(steps,)`` int64: gradient evaluations by step, one per perturbed image.
+        unbroken: ``(steps,)`` int64: how many of them were at a point still read as the true class.
+        zero_gradients: ``(steps,)`` int64: how many of those were exactly zero in every pixel.
         queries: forward passes without gradient, one per image.
-        gradients_per_step: ``(steps,)`` int64: the same, by step.
-        zero_gradients: ``(steps,)`` int64: how many of them were exactly zero in every pixel.
         images: ``(epsilons, n, 3, height, width)`` float32 pixels after the attack, if they were asked for: in
             [0, 1] unless the attack's clamp lets them leave it.
     """
 
     predictions: np.ndarray
-    gradients: int
-    queries: int
-    gradients_per_step: np.ndarray
+    gradients: np.ndarray
+    unbroken: np.ndarray
     zero_gradients: np.ndarray
+    queries: int
     images: Tensor | None = None
 
 
@@ -133,7 +132,7 @@ def run_attack(
     classes: Tensor | np.ndarray,
     targets: Tensor | np.ndarray | None = None,
     *,
-    source: Source | None = None,
+    source: GradientSource | None = None,
     asked: np.ndarray | None = None,
     keep_images: bool = False,
     rows: int = ROWS,
@@ -170,12 +169,11 @@ def run_attack(
     run = AttackLoop(attack, network, labels, source, images, classes, targets, keep_images)
     with _untouched(network), _untouched(source.network if source else network):
         for restart in range(attack.restarts):
-            generator = torch.Generator().manual_seed(attack.seed + restart)
             for chosen in _chunks(pending, rows):
-                run.attack(chosen, pending[:, chosen], generator)
+                run.attack(chosen, pending[:, chosen], restart)
                 report((restart + (chosen[-1] + 1) / len(images)) / attack.restarts)
             pending &= run.predictions == np.asarray(classes)
-    return AttackResult(run.predictions, int(run.evaluated.sum()), run.queries, run.evaluated, run.zero, run.perturbed)
+    return AttackResult(run.predictions, run.evaluated, run.unbroken, run.zero, run.queries, run.perturbed)
 
 
 def _chunks(pending: np.ndarray, rows: int) -> Iterator[np.ndarray]:

@@ -55,7 +55,9 @@ def _folded(module: nn.Module) -> nn.Module:
     for node in calls:
         norm = modules[str(node.target)]
         before = node.args[0] if node.args else None
-        if not isinstance(norm, _NORMS) or norm.running_mean is None or before not in calls:
+        if not isinstance(norm, _NORMS) or norm.running_mean is None:
+            continue
+        if not isinstance(before, torch.fx.Node) or before not in calls:
             continue
         convolution = modules[str(before.target)]
         shared = len(before.users) > 1 or targets.count(str(before.target)) > 1 or targets.count(str(node.target)) > 1

@@ -99,19 +99,35 @@ def attacked(
         report: told the share done, 0 to 1.
 
     Returns:
-        ``predictions`` ``(epsilons, n)`` int64; ``gradients`` and ``zero_gradients`` ``(steps,)`` int64, evaluated and
-        exactly zero; ``queries`` ``(1,)`` int64.
+        ``predictions`` ``(epsilons, n)`` int64; ``gradients``, ``unbroken`` and ``zero_gradients`` ``(steps,)`` and
+        ``queries`` ``(1,)`` int64, the counts of :class:`labelbench.AttackResult`.
     """
-    from labelbench import run_attack
+    from labelbench import GradientSource, folded, run_attack
 
     test = context.test
     right = clean == test.classes
     asked = np.tile(right, (len(attack.epsilons), 1))
-    network = context.trained().network
-    found = run_attack(attack, network, context.labels, test.images, test.classes, targets, asked=asked, report=report)
+    network, source = context.trained().network, None
+    if context.run.numerics.mode == "fast":
+        if context.run.numerics.precision == "bfloat16":
+            # Steps may follow coarse gradients; what they lead to is always read in float32.
+            source = GradientSource(folded(network, "bfloat16"), context.labels)
+        network = folded(network)
+    found = run_attack(
+        attack,
+        network,
+        context.labels,
+        test.images,
+        test.classes,
+        targets,
+        source=source,
+        asked=asked,
+        report=report,
+    )
     return {
         "predictions": np.where(asked, found.predictions, clean),
-        "gradients": found.gradients_per_step,
+        "gradients": found.gradients,
+        "unbroken": found.unbroken,
         "zero_gradients": found.zero_gradients,
         "queries": np.array([found.queries]),
     }

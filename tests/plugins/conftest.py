@@ -84,7 +84,7 @@ def digit_network(kind: str) -> Network:
         pixels, classes = pixels_of(images.train.images), torch.from_numpy(images.train.classes)
         optimizer = torch.optim.SGD(network.parameters(), lr=0.1, momentum=0.9)
         for _ in range(6):
-            for batch in torch.randperm(len(classes)).split(64):
+            for batch in torch.split(torch.randperm(len(classes)), 64):
                 optimizer.zero_grad()
                 loss = labels.loss_of(network(pixels[batch]), classes[batch]).mean()
                 loss.backward()  # type: ignore[no-untyped-call]
