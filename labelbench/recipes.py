@@ -110,7 +110,7 @@ RECIPES: Mapping[str, Recipe] = {
         ),
         Recipe(
             name="quick",
-            epochs=15,
+            epochs=12,
             batch_size=64,
             nesterov=True,
             weight_decay=5e-4,
