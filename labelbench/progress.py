@@ -73,7 +73,8 @@ class Reporter(AbstractContextManager["Reporter"]):
             self._live.show(self._name, doing, share, left, overall, whole_left)
         elif doing and (always or now - self._last_line >= _SECONDS_BETWEEN_LINES):
             self._last_line = now
-            times = f", {left} left ({whole_left} in all)" if left else ""
+            times = f", {left} left" if left else ""
+            times += f" ({whole_left} in all)" if left and whole_left else ""
             self.line(f"{self._name}: {doing}{times}")
 
     def end(self, outcome: str = "") -> None:
