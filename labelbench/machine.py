@@ -104,7 +104,11 @@ def numerics_in_force(numerics: Numerics) -> Iterator[None]:
 def environment_facts(numerics: Numerics) -> dict[str, Any]:
     """Versions and hardware behind a result, as JSON values."""
     versions = {name: _version(name) for name in ("labelbench", "torch", "numpy")}
-    facts: dict[str, Any] = {"python": platform.python_version(), **versions, "system": f"{platform.system()} {platform.machine()}"}
+    facts: dict[str, Any] = {
+        "python": platform.python_version(),
+        **versions,
+        "system": f"{platform.system()} {platform.machine()}",
+    }
     facts["processor"] = _processor()
     if numerics.device == "cuda":
         import torch
