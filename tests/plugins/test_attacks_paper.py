@@ -1,0 +1,242 @@
+"""The paper's attacks: the engine decides as the official loops do, and what the evaluator makes of it."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+from torch.nn import functional
+from torch.utils.data import DataLoader, TensorDataset
+
+from labelbench.errors import InputError
+from labelbench.evaluation import Measurement
+from labelbench.labels import LabelSet
+from labelbench.networks import Network
+from labelbench.runs import Numerics
+from labelbench_evaluators.attack_protocols import EPSILONS, PROTOCOLS, paper_targets
+from labelbench_evaluators.attacks_paper import attacks_paper
+
+KINDS = ("category", "low-dim", "64x64", "48x48")
+MakeBench = Callable[..., Any]
+
+
+# The official loops, one image at a time, written from the description of the protocol.
+
+
+def read_class(network: Network, labels: LabelSet, image: Tensor) -> int:
+    """The nearest label by mean squared difference."""
+    with torch.no_grad():
+        output = network.forward_normalised(image)
+    differences = labels.targets - output.numpy()
+    return int((differences**2).reshape(len(differences), -1).mean(axis=1).argmin())
+
+
+def input_gradient(network: Network, labels: LabelSet, image: Tensor, aim: Tensor) -> Tensor:
+    """Gradient of the training loss to the label of class ``aim`` by the image."""
+    image = image.detach().clone().requires_grad_(True)
+    output = network.forward_normalised(image)
+    network.zero_grad()
+    if labels.loss == "cross-entropy":
+        loss = functional.cross_entropy(output, aim)
+    else:
+        loss = functional.smooth_l1_loss(output, torch.from_numpy(labels.targets[aim.numpy()]))
+    loss.backward()  # type: ignore[no-untyped-call]
+    assert image.grad is not None
+    return image.grad
+
+
+def attack_one(network: Network, labels: LabelSet, image: Tensor, aim: Tensor, epsilon: float, attack: str) -> Tensor:
+    """The image, ``(1, 3, height, width)`` in normalised units, after one attack."""
+    method, mode = attack.split("-")
+    direction = -1 if mode == "targeted" else 1
+    if method == "fgsm":
+        gradient = input_gradient(network, labels, image, aim)
+        return torch.clamp(image + direction * epsilon * gradient.sign(), image.min(), image.max())
+    perturbed = image
+    total = torch.zeros_like(image)
+    for _ in range(5):
+        total = total + input_gradient(network, labels, perturbed, aim)
+        perturbed = perturbed + direction * (epsilon / 5) * total.sign()
+        perturbed = torch.max(torch.min(perturbed, image + epsilon), image - epsilon)
+    return perturbed
+
+
+def official_loop(
+    network: Network, labels: LabelSet, images: Tensor, classes: Tensor, epsilon: float, attack: str
+) -> tuple[np.ndarray, np.ndarray]:
+    """Class read after the attack, and class aimed at, of every image; images read wrong are not attacked."""
+    read, aims = [], []
+    with torch.random.fork_rng(devices=[]):
+        generator = torch.manual_seed(444)
+        for image, true in DataLoader(TensorDataset(images, classes), batch_size=1, shuffle=False):
+            aim = true
+            if attack.endswith("-targeted"):
+                while aim.item() == true.item():
+                    aim = torch.randint(0, labels.num_classes, (1,), generator=generator)
+            aims.append(int(aim))
+            read.append(read_class(network, labels, image))
+            if read[-1] == true.item():
+                perturbed = attack_one(network, labels, image, aim, epsilon, attack)
+                read[-1] = read_class(network, labels, perturbed)
+    return np.array(read), np.array(aims)
+
+
+def normalised(network: Network, images: np.ndarray) -> Tensor:
+    return network.normalise(torch.from_numpy(np.array(images)).permute(0, 3, 1, 2).float() / 255)
+
+
+def reads_when_nudged(
+    network: Network, labels: LabelSet, image: Tensor, aim: int, epsilon: float, attack: str
+) -> set[int]:
+    """Classes that the official attack ends with when its input moves by 1e-6."""
+    generator = torch.Generator().manual_seed(0)
+    reads = set()
+    for _ in range(20):
+        nudge = 1e-6 * (2 * torch.rand(image.shape, generator=generator) - 1)
+        perturbed = attack_one(network, labels, image + nudge, torch.tensor([aim]), epsilon, attack)
+        reads.add(read_class(network, labels, perturbed))
+    return reads
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_engine_decides_as_the_official_loops_on_every_image_epsilon_attack_and_mode(
+    digit_bench: MakeBench, kind: str, record_property: Callable[[str, object], None]
+) -> None:
+    bench = digit_bench(kind, images=210)
+    network, labels = bench.network, bench.labels
+    images, classes = normalised(network, bench.test.images), torch.from_numpy(bench.test.classes)
+    found = attacks_paper("").evaluate(bench.context).arrays
+    sensitive = set()
+    broken = 0
+    for attack in PROTOCOLS["paper"]:
+        for row, epsilon in enumerate(EPSILONS):
+            read, aims = official_loop(network, labels, images, classes, epsilon, attack)
+            broken += int((read != bench.test.classes).sum())
+            if attack.endswith("-targeted"):
+                np.testing.assert_array_equal(found["targets"], aims)
+            for image in np.flatnonzero(found[attack][row] != read):
+                reads = reads_when_nudged(network, labels, images[[image]], int(aims[image]), epsilon, attack)
+                assert reads != {int(read[image])}, f"{attack} at {epsilon} on image {image}: not the official decision"
+                sensitive.add(int(image))
+    record_property(f"images of {kind} whose official decision changes when the input moves by 1e-6", sensitive)
+    assert len(sensitive) <= 0.005 * len(classes)
+    assert broken > len(classes), "attacks that break next to nothing could not tell two engines apart"
+
+
+# The evaluator
+
+
+def test_settings_of_the_paper_name_every_quirk_of_its_code_and_corrected_ones_have_none() -> None:
+    fgsm, iterative = PROTOCOLS["paper"]["fgsm-untargeted"], PROTOCOLS["paper"]["iterative-targeted"]
+    assert (fgsm.units, fgsm.loss, fgsm.steps, fgsm.step, fgsm.clamp) == ("normalised", "training", 1, 1.0, "image")
+    assert (iterative.steps, iterative.step, iterative.clamp, iterative.gradient) == (5, 0.2, "none", "accumulated")
+    assert fgsm.epsilons == iterative.epsilons == (0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3)
+    assert iterative.targeted and not fgsm.targeted
+    for name, attack in PROTOCOLS["corrected"].items():
+        assert (attack.clamp, attack.gradient) == ("range", "fresh")
+        assert (attack.steps, attack.targeted) == (PROTOCOLS["paper"][name].steps, PROTOCOLS["paper"][name].targeted)
+
+
+def test_targets_are_other_classes_and_those_of_a_longer_test_set_begin_with_them() -> None:
+    classes = np.random.RandomState(0).randint(0, 3, 500)
+    targets = paper_targets(classes, 3)
+    assert (targets != classes).all()
+    assert set(targets) == {0, 1, 2}
+    np.testing.assert_array_equal(paper_targets(classes[:100], 3), targets[:100])
+
+
+def test_accuracy_is_given_over_all_images_and_over_those_read_right(digit_bench: MakeBench) -> None:
+    bench = digit_bench("low-dim", images=150)
+    found = attacks_paper("").evaluate(bench.context)
+    classes = bench.test.classes
+    right = found.arrays["clean"] == classes
+    assert 0 < right.sum() < len(classes)
+    for attack in PROTOCOLS["paper"]:
+        for row, epsilon in enumerate(EPSILONS):
+            kept = found.arrays[attack][row] == classes
+            assert not kept[~right].any()
+            over_all, over_right = found[f"{attack}/{epsilon:g}"], found[f"{attack}/{epsilon:g}/of-correct"]
+            assert over_all.value == pytest.approx(kept.mean())
+            assert over_right.value == pytest.approx(kept[right].mean())
+            assert (over_all.count, over_right.count) == (150, right.sum())
+            assert over_all.interval is not None and over_right.interval is not None
+        assert found[f"{attack}/0"].value == pytest.approx(right.mean())
+        assert found.arrays[attack].shape == (7, 150)
+
+
+def test_record_holds_settings_and_cost(digit_bench: MakeBench) -> None:
+    bench = digit_bench("low-dim", images=60)
+    found = attacks_paper("corrected").evaluate(bench.context)
+    right = int((found.arrays["clean"] == bench.test.classes).sum())
+    assert found.details["protocol"] == "corrected"
+    assert found.details["settings"]["iterative-targeted"]["clamp"] == "range"
+    assert found.details["cost"]["fgsm-untargeted"] == {"gradients": right, "queries": 6 * right}
+    assert found.details["cost"]["iterative-targeted"] == {"gradients": 25 * right, "queries": 6 * right}
+    assert {score.name.partition("/")[0] for score in found.scores} == set(attacks_paper("").explanations)
+
+
+def test_corrected_protocol_counts_targets_that_are_reached(digit_bench: MakeBench) -> None:
+    bench = digit_bench("category", images=100)
+    found = attacks_paper("corrected").evaluate(bench.context)
+    right = found.arrays["clean"] == bench.test.classes
+    hits = (found.arrays["iterative-targeted"][6] == found.arrays["targets"]) & right
+    assert found["iterative-targeted/0.3/target-hit"].value == pytest.approx(hits.mean())
+    assert hits.any()
+    assert found["iterative-targeted/0/target-hit"].value == 0
+    names = {score.name for score in found.scores}
+    assert "fgsm-untargeted/0.3/target-hit" not in names
+    assert not any("target-hit" in score.name for score in attacks_paper("paper").evaluate(bench.context).scores)
+
+
+def test_an_interrupted_evaluation_goes_on_after_its_last_finished_part(digit_bench: MakeBench) -> None:
+    whole = digit_bench("category", images=40)
+    expected = attacks_paper("").evaluate(whole.context)
+    assert list(whole.parts) == list(PROTOCOLS["paper"])
+
+    resumed = digit_bench("category", images=40)
+    resumed.parts.update({name: whole.parts[name] for name in ("fgsm-untargeted", "fgsm-targeted")})
+    again = attacks_paper("").evaluate(resumed.context)
+    assert again.scores == expected.scores
+    assert {doing for doing, _ in resumed.reports} == {"attack iterative-untargeted", "attack iterative-targeted"}
+    shares = [share for _, share in resumed.reports]
+    assert shares == sorted(shares) and shares[-1] == 1
+
+
+def accuracies(found: Measurement) -> list[float]:
+    return [float(score.value or 0) for score in found.scores if score.name.count("/") == 1]
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_fast_numerics_leave_accuracy_where_it_is(digit_bench: MakeBench, precision: str) -> None:
+    bench = digit_bench("category", images=200)
+    exact = attacks_paper("").evaluate(bench.context)
+    bench.run = replace(bench.run, numerics=Numerics(mode="fast", precision=precision))
+    bench.parts.clear()
+    fast = attacks_paper("").evaluate(bench.context)
+    gaps = np.abs(np.subtract(accuracies(exact), accuracies(fast)))
+    assert gaps.mean() <= 0.005
+    assert gaps.max() <= (0.005 if precision == "float32" else 0.03)
+
+
+def global_random_state() -> tuple[object, ...]:
+    _, numbers, *rest = np.random.get_state(legacy=True)
+    return torch.get_rng_state().tolist(), np.asarray(numbers).tolist(), rest, random.getstate()
+
+
+def test_global_random_state_is_untouched(digit_bench: MakeBench) -> None:
+    bench = digit_bench("category", images=20)
+    before = global_random_state()
+    attacks_paper("").evaluate(bench.context)
+    assert global_random_state() == before
+
+
+def test_another_protocol_is_refused_by_name() -> None:
+    with pytest.raises(InputError, match=r"'papers'.*paper, corrected"):
+        attacks_paper("papers")
+    assert attacks_paper("") == attacks_paper("paper") != attacks_paper("corrected")
