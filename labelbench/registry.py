@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from labelbench.errors import LabelbenchError, PluginError, one_line
 from labelbench.evaluation import Evaluator
@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from torch import nn
 
     from labelbench.datasets import Dataset
+
+_Made = TypeVar("_Made")
 
 
 def label(name: str, dataset: Dataset) -> LabelSet:
@@ -26,15 +28,7 @@ def label(name: str, dataset: Dataset) -> LabelSet:
         UnknownName: no plugin registers the name.
         PluginError: the provider failed or returned something else than a label set for this data set.
     """
-    entry, argument = plugins().find("label", name)
-    try:
-        labels = entry.function(dataset, argument)
-    except LabelbenchError:
-        raise
-    except Exception as error:
-        raise PluginError(f"label {name!r} ({entry.origin}) failed: {one_line(error)}") from error
-    if not isinstance(labels, LabelSet):
-        raise PluginError(_wrong(entry, name, type(labels).__name__, "labelbench.LabelSet"))
+    entry, labels = _made("label", name, LabelSet, dataset)
     if labels.num_classes != dataset.num_classes:
         raise PluginError(
             _wrong(entry, name, f"{labels.num_classes} rows", f"{dataset.num_classes} for {dataset.name}")
@@ -51,16 +45,8 @@ def backbone(name: str, size: tuple[int, int]) -> nn.Module:
     """
     from torch import nn
 
-    entry, argument = plugins().find("backbone", name)
-    try:
-        module = entry.function(argument, size)
-    except LabelbenchError:
-        raise
-    except Exception as error:
-        raise PluginError(f"backbone {name!r} ({entry.origin}) failed: {one_line(error)}") from error
-    if not isinstance(module, nn.Module):
-        raise PluginError(_wrong(entry, name, type(module).__name__, "a torch.nn.Module"))
-    return module
+    # A builder takes the argument first.
+    return _made("backbone", name, nn.Module, size, argument_first=True)[1]
 
 
 def evaluator(name: str) -> Evaluator:
@@ -70,16 +56,24 @@ def evaluator(name: str) -> Evaluator:
         UnknownName: no plugin registers the name.
         PluginError: the maker failed or returned something else than an evaluator.
     """
-    entry, argument = plugins().find("evaluator", name)
+    return _made("evaluator", name, Evaluator)[1]  # type: ignore[type-abstract]  (only for isinstance)
+
+
+def _made(
+    kind: str, name: str, expected: type[_Made], *given: object, argument_first: bool = False
+) -> tuple[Entry, _Made]:
+    """What the function behind a name returns, refused unless it is of the type expected."""
+    entry, argument = plugins().find(kind, name)
     try:
-        made = entry.function(argument)
+        made = entry.function(argument, *given) if argument_first else entry.function(*given, argument)
     except LabelbenchError:
         raise
     except Exception as error:
-        raise PluginError(f"evaluator {name!r} ({entry.origin}) failed: {one_line(error)}") from error
-    if not isinstance(made, Evaluator):
-        raise PluginError(_wrong(entry, name, type(made).__name__, "labelbench.Evaluator"))
-    return made
+        raise PluginError(f"{kind} {name!r} ({entry.origin}) failed: {one_line(error)}") from error
+    if not isinstance(made, expected):
+        home = "torch.nn" if expected.__module__.startswith("torch") else "labelbench"
+        raise PluginError(_wrong(entry, name, type(made).__name__, f"{home}.{expected.__name__}"))
+    return entry, made
 
 
 def _wrong(entry: Entry, name: str, got: str, expected: str) -> str:

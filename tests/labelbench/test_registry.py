@@ -65,7 +65,7 @@ def test_unknown_names_are_refused(build: Callable[[], object]) -> None:
             "'array' (bad-things 1.0) returned ndarray; expected labelbench.LabelSet",
         ),
         ("label('short', find_dataset('digits'))", "'short' (bad-things 1.0) returned 3 rows; expected 10 for digits"),
-        ("backbone('no-module', (32, 32))", "'no-module' (bad-things 1.0) returned int; expected a torch.nn.Module"),
+        ("backbone('no-module', (32, 32))", "'no-module' (bad-things 1.0) returned int; expected torch.nn.Module"),
         ("evaluator('no-evaluator')", "'no-evaluator' (bad-things 1.0) returned int; expected labelbench.Evaluator"),
     ],
 )
