@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from labelbench.attack_loop import GradientSource
-    from labelbench.attacks import Attack, AttackResult, run_attack
+    from labelbench.attack_losses import loss_named
+    from labelbench.attacks import Attack, AttackResult, frozen, run_attack
     from labelbench.datasets import Dataset, Images, Split
     from labelbench.errors import InputError, LabelbenchError, MachineError, PluginError, Unavailable, UnknownName
     from labelbench.evaluation import Context, Evaluator, Measurement, Needs, Score
@@ -52,8 +53,10 @@ _HOME = {
     "current_settings": "settings",
     "derived_seed": "runs",
     "folded": "folding",
+    "frozen": "attacks",
     "hookimpl": "hookspecs",
     "label": "registry",
+    "loss_named": "attack_losses",
     "run_attack": "attacks",
 }
 
@@ -83,8 +86,10 @@ __all__ = [
     "current_settings",
     "derived_seed",
     "folded",
+    "frozen",
     "hookimpl",
     "label",
+    "loss_named",
     "run_attack",
 ]
 

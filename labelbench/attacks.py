@@ -43,7 +43,7 @@ class Attack:
         loss: a key of :data:`labelbench.attack_losses.LOSSES`.
         targeted: descend towards one other class instead of leaving the true one.
         target_rank: which class, if the caller names none: 1 is the nearest other class of the clean image.
-        steps: gradient steps.
+        steps: gradient steps; with none of them, a random start is noise and nothing more.
         step: first step size, as a share of epsilon.
         schedule: ``"constant"`` step size, or ``"cosine"``: it falls to 0 along half a cosine.
         momentum: share of the last move in the next (0.25 in APGD, Croce and Hein 2020, equation 3).
@@ -85,11 +85,14 @@ class Attack:
                 raise UnknownName(f"attack {name}", str(getattr(self, name)), choices)
         if not self.epsilons or not all(0 <= epsilon < math.inf for epsilon in self.epsilons):
             raise InputError(f"attack epsilons are {self.epsilons}; expected one or more, finite and not negative")
-        for name, least in (("steps", 1), ("restarts", 1), ("target_rank", 1), ("seed", 0)):
+        for name, least in (("steps", 0), ("restarts", 1), ("target_rank", 1), ("seed", 0)):
             if getattr(self, name) < least:
                 raise InputError(f"attack {name} is {getattr(self, name)}; expected {least} or more")
-        if self.restarts > 1 and self.start == "image":
-            raise InputError(f"attack restarts is {self.restarts} from one and the same image; give start='random'")
+        if self.start == "image" and (self.restarts > 1 or not self.steps):
+            raise InputError(
+                f"attack with {self.restarts} restarts of {self.steps} steps from the image itself; "
+                f"expected one restart and a step or more, or start='random'"
+            )
         if not 0 < self.step < math.inf or not 0 <= self.momentum < 1:
             raise InputError(
                 f"attack step {self.step}, momentum {self.momentum}; expected step above 0, momentum in [0, 1)"
@@ -167,7 +170,7 @@ def run_attack(
         )
     pending = asked.copy()
     run = AttackLoop(attack, network, labels, source, images, classes, targets, keep_images)
-    with _untouched(network), _untouched(source.network if source else network):
+    with frozen(network), frozen(source.network if source else network):
         for restart in range(attack.restarts):
             for chosen in _chunks(pending, rows):
                 run.attack(chosen, pending[:, chosen], restart)
@@ -188,7 +191,7 @@ def _chunks(pending: np.ndarray, rows: int) -> Iterator[np.ndarray]:
 
 
 @contextmanager
-def _untouched(network: nn.Module) -> Iterator[None]:
+def frozen(network: nn.Module) -> Iterator[None]:
     """Eval mode without parameter gradients for the block; everything is put back after it."""
     training = {module: module.training for module in network.modules()}
     wanted = [parameter for parameter in network.parameters() if parameter.requires_grad]

@@ -56,7 +56,7 @@ def evaluator(name: str) -> Evaluator:
         UnknownName: no plugin registers the name.
         PluginError: the maker failed or returned something else than an evaluator.
     """
-    return _made("evaluator", name, Evaluator)[1]  # type: ignore[type-abstract]  (only for isinstance)
+    return _made("evaluator", name, Evaluator)[1]  # type: ignore[type-abstract]
 
 
 def _made(

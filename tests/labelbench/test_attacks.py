@@ -378,6 +378,15 @@ def test_random_starts_repeat_with_their_seed_and_change_with_another() -> None:
     assert not torch.equal(first.images, other.images)  # type: ignore[arg-type]
 
 
+def test_noise_is_a_random_start_without_steps() -> None:
+    noise = attacked(Attack((0.05,), steps=0, start="random", restarts=3, clamp="none"))
+    assert noise.images is not None
+    change = (noise.images[0] - pixels()).flatten(1)
+    assert change.abs().max() <= 0.05 + ROUNDING
+    assert (change.std(dim=1) - 0.1 / 12**0.5).abs().max() < 0.005
+    assert not len(noise.gradients) and 12 <= noise.queries <= 36
+
+
 def test_exactly_zero_gradients_are_counted_where_the_image_is_not_broken() -> None:
     saturated = attacked(Attack((0.03, 0.1), loss="plain-cross-entropy", steps=2, step=0.5))
     assert saturated.zero_gradients.tolist() == saturated.unbroken.tolist() == [12, 24]
