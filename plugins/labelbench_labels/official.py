@@ -28,30 +28,58 @@ def register_labels() -> Mapping[str, Provider]:
     return {"official": official, "official-as-released": official_as_released}
 
 
-def official(dataset: Dataset, argument: str) -> LabelSet:
+class Official:
     """The authors' own array, rows in class order: official:speech, shuffled-speech, bert, glove and others.
 
     For cifar10 and cifar100; read from the labels folder (``--labels-dir``) or the cache, else fetched from the
     authors' repository, and checked against its SHA-256. The published CIFAR-100 ``bert`` and ``glove`` have their rows
     grouped by superclass; here row i is class i. The loss is smooth L1, as in the paper.
-
-    Raises:
-        InputError: another data set, no such array, or a file with another checksum.
-        Unavailable: the array is not here and cannot be fetched.
     """
-    return _label_set(dataset, argument, "official", correct=True)
+
+    name = "official"
+    in_class_order = True
+
+    def __call__(self, dataset: Dataset, argument: str) -> LabelSet:
+        """The label set of one array.
+
+        Raises:
+            InputError: another data set, no such array, or a file with another checksum.
+            Unavailable: the array is not here and cannot be fetched.
+        """
+        return _label_set(dataset, argument, self.name, correct=self.in_class_order)
+
+    def fetch(self, argument: str = "") -> str:
+        """Fetch one array of both data sets, or all of them (a few MB), unless they are here; says which are.
+
+        Raises:
+            UnknownName: no such array.
+            Unavailable: offline, or the network refuses.
+        """
+        table = published()
+        wanted = table["aliases"].get(argument, argument)
+        found = [
+            (dataset, name) for dataset, arrays in table["files"].items() for name in arrays if wanted in ("", name)
+        ]
+        if not found:
+            names = {name for arrays in table["files"].values() for name in arrays}
+            raise UnknownName(f"array of label {self.name}", argument, {*names, *table["aliases"]})
+        for dataset, name in found:
+            official_array(dataset, name)
+        return f"{self.name}: {', '.join(table['files'][dataset][name]['file'] for dataset, name in found)} are here"
 
 
-def official_as_released(dataset: Dataset, argument: str) -> LabelSet:
+class OfficialAsReleased(Official):
     """The authors' own array with rows as stored, which is what their code trains on: official-as-released:NAME.
 
     Differs from ``official`` for CIFAR-100 ``bert`` and ``glove``, where all classes but one get another class's row.
-
-    Raises:
-        InputError: another data set, no such array, or a file with another checksum.
-        Unavailable: the array is not here and cannot be fetched.
     """
-    return _label_set(dataset, argument, "official-as-released", correct=False)
+
+    name = "official-as-released"
+    in_class_order = False
+
+
+official = Official()
+official_as_released = OfficialAsReleased()
 
 
 def superclass_order() -> dict[str, tuple[str, ...]]:

@@ -210,3 +210,11 @@ def test_another_file_at_the_address_is_refused_and_not_kept(server: Path, tmp_p
     with pytest.raises(Unavailable, match=r"cannot fetch cifar10_glove\.npy: what came has SHA-256"):
         official(CIFAR10, "glove")
     assert list((tmp_path / "cache" / "labels").iterdir()) == []
+
+
+def test_all_arrays_can_be_fetched_beforehand(shared: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LABELBENCH_LABELS", str(shared / "labels" / "official"))
+    assert official.fetch("bert") == "official: cifar10_bert.npy, cifar100_bert.npy are here"
+    assert official.fetch().count(".npy") == 15
+    with pytest.raises(UnknownName, match="did you mean bert"):
+        official.fetch("brt")
