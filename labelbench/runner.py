@@ -162,14 +162,18 @@ class Runner:
             shutil.rmtree(work, ignore_errors=True)
         self.reporter.begin(str(run), self._training_size(run))
 
+        so_far = ""
+
         def report(done: int, total: int, rate: float, epoch: Epoch | None) -> None:
-            text = f"{rate:,.0f} images/s"
+            nonlocal so_far
             if epoch:
-                text = (
-                    f"epoch {epoch.epoch}, loss {epoch.train_loss:.4g}, "
-                    f"validation {epoch.validation_accuracy:.1%}, {text}"
+                so_far = (
+                    f"epoch {epoch.epoch} done, loss {epoch.train_loss:.4g}, "
+                    f"validation {epoch.validation_accuracy:.1%}, "
                 )
-            self.reporter.update(text, done / total, always=epoch is not None and epoch.epoch % 5 == 0)
+            self.reporter.update(
+                f"{so_far}{rate:,.0f} images/s", done / total, always=bool(epoch and epoch.epoch % 5 == 0)
+            )
 
         with numerics_in_force(run.numerics):
             network = self.materials.network(run)
