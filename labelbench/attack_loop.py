@@ -89,8 +89,8 @@ class AttackLoop:
         self.is_own_source = source is None
         self.images = images
         self.device = network.mean.device
-        self.classes = torch.as_tensor(np.asarray(classes), dtype=torch.int64).to(self.device)
-        self.targets = None if targets is None else torch.as_tensor(np.asarray(targets)).to(self.device)
+        self.classes = torch.as_tensor(np.array(classes), dtype=torch.int64).to(self.device)
+        self.targets = None if targets is None else torch.as_tensor(np.array(targets)).to(self.device)
         self.normalised = attack.units == "normalised"
         zero_one = torch.tensor([0.0, 1.0], device=self.device).view(2, 1, 1, 1).expand(2, 3, 1, 1)
         self.range = network.normalise(zero_one) if self.normalised else zero_one

@@ -6,7 +6,7 @@ import csv
 import io
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from labelbench.errors import UnknownName
@@ -19,6 +19,8 @@ _CSV_HEADINGS = (
     *("dataset", "backbone", "label", "settings", "evaluator", "score", "unit", "direction"),
     *("mean", "std", "n", "low", "high", "seeds", "note"),
 )
+# A table of more columns than this is turned, since no page is as wide.
+_MOST_COLUMNS = 16
 _DIRECTIONS = {True: "higher is better", False: "lower is better", None: ""}
 
 
@@ -50,13 +52,29 @@ def heading(column: Column, *, with_evaluator: bool = False) -> str:
     return (column.key if with_evaluator else column.score) + unit + arrow
 
 
-def grid(table: Table, *, with_evaluator: bool = False) -> tuple[list[str], list[list[str]]]:
-    """Headings and cells of a table as text; empty columns of settings and backbones are left out."""
+@dataclass(frozen=True)
+class Grid:
+    """A table as text.
+
+    Attributes:
+        headings: of the columns.
+        cells: rows of text.
+        text_columns: how many columns from the left hold text and not numbers.
+    """
+
+    headings: list[str]
+    cells: list[list[str]]
+    text_columns: int
+
+
+def grid(table: Table, *, with_evaluator: bool = False) -> Grid:
+    """A table as text; empty columns are left out, and a table of very many columns is turned: scores are rows then."""
     measured = [column for column in table.columns if any(column.key in row.values for row in table.rows)]
     lead: list[tuple[str, Callable[[Row], str]]] = [("dataset", lambda row: row.dataset)]
     if any(row.backbone for row in table.rows):
         lead.append(("backbone", lambda row: row.backbone))
     lead.append(("label", lambda row: row.label))
+    text_columns = len(lead)
     if any(row.seeds for row in table.rows):
         lead.append(("n", lambda row: str(len(row.seeds))))
         lead.append(("set", lambda row: row.settings))
@@ -65,7 +83,10 @@ def grid(table: Table, *, with_evaluator: bool = False) -> tuple[list[str], list
         [text(row) for _, text in lead] + [shown(row.values.get(column.key), column, row) for column in measured]
         for row in table.rows
     ]
-    return headings, cells
+    if len(measured) <= _MOST_COLUMNS:
+        return Grid(headings, cells, text_columns)
+    turned = [list(line) for line in zip(headings, *cells, strict=True)]
+    return Grid(turned[0], turned[1:], 1)
 
 
 def notes_of(table: Table) -> list[str]:
@@ -105,16 +126,16 @@ def to_markdown(board: Leaderboard) -> str:
     """GitHub-flavoured markdown."""
     lines = [f"# {_cell(board.name)}", "", _READING, ""]
     for table in board.tables:
-        headings, rows = grid(table, with_evaluator=table.title == "Leaderboard")
-        lines += [f"## {_cell(table.title)}", "", _line(headings)]
-        lines += [_line(["---" if index < _text_columns(headings) else "---:" for index in range(len(headings))])]
-        lines += [_line(row) for row in rows]
+        text = grid(table, with_evaluator=table.title == "Leaderboard")
+        lines += [f"## {_cell(table.title)}", "", _line(text.headings)]
+        lines += [_line(["---" if index < text.text_columns else "---:" for index in range(len(text.headings))])]
+        lines += [_line(row) for row in text.cells]
         lines += ["", *(f"- {_cell(note)}" for note in notes_of(table)), ""]
     lines += ["## Settings", "", *(f"- {_cell(remark)}" for remark in remarks_of(board))]
-    text = "\n".join(lines)
-    while "\n\n\n" in text:
-        text = text.replace("\n\n\n", "\n\n")
-    return text.rstrip() + "\n"
+    page = "\n".join(lines)
+    while "\n\n\n" in page:
+        page = page.replace("\n\n\n", "\n\n")
+    return page.rstrip() + "\n"
 
 
 def to_csv(board: Leaderboard) -> str:
@@ -167,11 +188,11 @@ def to_rich(board: Leaderboard) -> RenderableType:
 
     parts: list[RenderableType] = []
     for table in board.tables:
-        headings, rows = grid(table, with_evaluator=table.title == "Leaderboard")
+        text = grid(table, with_evaluator=table.title == "Leaderboard")
         shown_table = RichTable(title=Text(table.title), title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
-        for index, name in enumerate(headings):
-            shown_table.add_column(Text(name), justify="left" if index < _text_columns(headings) else "right")
-        for row in rows:
+        for index, name in enumerate(text.headings):
+            shown_table.add_column(Text(name), justify="left" if index < text.text_columns else "right")
+        for row in text.cells:
             shown_table.add_row(*map(Text, row))
         parts += [shown_table, *(Text(f"  {note}") for note in notes_of(table)), Text("")]
     parts += [Text(_READING), *map(Text, remarks_of(board))]
@@ -208,11 +229,6 @@ def _table_facts(table: Table) -> dict[str, Any]:
         "columns": [{**asdict(column), "key": column.key} for column in table.columns],
         "rows": [asdict(row) for row in table.rows],
     }
-
-
-def _text_columns(headings: list[str]) -> int:
-    """How many columns from the left hold text."""
-    return headings.index("label") + 1
 
 
 def _line(cells: list[str]) -> str:

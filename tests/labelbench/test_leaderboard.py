@@ -4,11 +4,13 @@ import csv
 import io
 import json
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from labelbench.evaluation import Score
 from labelbench.exports import FORMATS, export, to_csv, to_json, to_markdown
 from labelbench.leaderboard import Leaderboard, build
 from labelbench.recipes import Recipe
@@ -147,6 +149,16 @@ def test_json_holds_everything(save: Save) -> None:
     assert facts["tables"][0]["rows"][0]["values"]["accuracy/nearest"]["mean"] == 0.5
     assert facts["tables"][0]["rows"][0]["notes"] == ["rows put right"]
     assert facts["legend"] == dict(board.legend)
+
+
+def test_a_table_of_very_many_scores_is_turned(save: Save) -> None:
+    results = save("category")
+    (record,) = results.records()
+    scores = tuple(Score(f"attack/{index}", index / 40, "share", True) for index in range(40))
+    text = to_markdown(build([replace(record, scores=scores)]))
+    table = [line for line in text.splitlines() if line.startswith("|")]
+    assert table[0] == "| dataset | digits |"
+    assert "| attack/39 % ↑ | 97.5 |" in table
 
 
 def test_no_name_breaks_the_markdown_table(save: Save) -> None:
