@@ -1,0 +1,89 @@
+"""Accuracy under attacks that follow the decoder: the worst case of many, and whether it can be trusted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from labelbench import Context, Evaluator, InputError, Measurement, Needs, RunSpec, hookimpl
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+STRENGTH_NAMES = ("quick", "standard", "strong")
+# From what next to no network notices to what no usually trained one survives.
+EPSILONS = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
+
+
+@dataclass(frozen=True)
+class AdaptiveAttacks(Evaluator):
+    """The worst case, image by image, over losses, targets and random starts, in pixels and in the paper's units.
+
+    Attributes:
+        strength: ``"quick"``, ``"standard"`` or ``"strong"``.
+        epsilons: in 1/255 of the range of pixels, rising.
+    """
+
+    strength: str = "standard"
+    epsilons: tuple[float, ...] = EPSILONS
+    explanations = MappingProxyType(
+        {
+            "adaptive": "accuracy that no attack of many breaks, image by image, within epsilon / 255 in pixels",
+            "paper": "accuracy that the strongest of the paper's four attacks leaves within the same epsilon / 255",
+            "at-paper-epsilon": "adaptive accuracy within the paper's epsilons, which are in normalised units",
+            "noise": "accuracy that no draw of random noise within epsilon / 255 breaks",
+            "overstated": "accuracy that the paper's strongest attack leaves beyond the adaptive one; flag over 10 %",
+            "saturated-loss": "clean images on which a loss has no gradient although the margin has one; flag over 1 %",
+            "masked-gradients": "survivors of all gradients that noise, Square or a transfer breaks; flag over 2 %",
+        }
+    )
+
+    def needs(self, run: RunSpec) -> Needs:
+        """The network itself, and that of category labels for the transfer."""
+        category = transfer_run(run)
+        return Needs(trainings=(run, category) if category else (run,))
+
+    def evaluate(self, context: Context) -> Measurement:
+        """All attacks of the preset; every attack is a part of its own."""
+        from labelbench_evaluators.attack_report import measure
+
+        return measure(context, self.strength, self.epsilons, transfer_run(context.run))
+
+
+def transfer_run(run: RunSpec) -> RunSpec | None:
+    """The same training with category labels; None if ``run`` is that training."""
+    if run.label == "category":
+        return None
+    files = tuple((path, sha256) for path, sha256 in run.files if path in run.dataset or path in run.backbone)
+    return replace(run, label="category", files=files)
+
+
+def attacks_adaptive(argument: str) -> AdaptiveAttacks:
+    """Worst case of many attacks through the decoder: ``:quick``, ``:standard``, ``:strong``, or ``:strong,eps=1+2``.
+
+    Raises:
+        InputError: another strength, or epsilons that are not rising numbers above 0.
+    """
+    strength, _, rest = argument.partition(",")
+    strength = strength or "standard"
+    if strength not in STRENGTH_NAMES:
+        raise InputError(f"evaluator 'attacks-adaptive' got {argument!r}; expected one of {', '.join(STRENGTH_NAMES)}")
+    if not rest:
+        return AdaptiveAttacks(strength)
+    try:
+        epsilons = tuple(float(text) for text in rest.removeprefix("eps=").split("+"))
+    except ValueError:
+        epsilons = ()
+    if not epsilons or sorted(set(epsilons)) != list(epsilons) or not 0 < epsilons[0] <= epsilons[-1] <= 255:
+        raise InputError(
+            f"evaluator 'attacks-adaptive' got {rest!r}; expected rising epsilons in 1/255, above 0, as in eps=0.5+1+2"
+        )
+    return AdaptiveAttacks(strength, epsilons)
+
+
+@hookimpl
+def register_evaluators() -> Mapping[str, Callable[[str], Evaluator]]:
+    """The adaptive attack."""
+    return {"attacks-adaptive": attacks_adaptive}
