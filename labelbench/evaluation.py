@@ -59,7 +59,14 @@ class Score:
 
     @staticmethod
     def share(name: str, hits: int, count: int, *, higher_is_better: bool | None = True, note: str = "") -> Score:
-        """``hits`` of ``count`` with its Wilson interval."""
+        """``hits`` of ``count`` with its Wilson interval.
+
+        >>> score = Score.share("nearest", 8, 10)
+        >>> score.value, score.count
+        (0.8, 10)
+        >>> Score.share("robust", 0, 0).note
+        'no image to count'
+        """
         if count == 0:
             return Score(name, None, "share", higher_is_better, count=0, note=note or "no image to count")
         return Score(name, hits / count, "share", higher_is_better, wilson_interval(hits, count), count, note)
@@ -73,6 +80,9 @@ class Measurement:
         scores: go to the leaderboard, in this order.
         arrays: small arrays kept beside the scores (per-image outcomes, curves), by name.
         details: further JSON values for the record (counts of gradient evaluations, settings found, findings).
+
+    >>> Measurement((Score.share("nearest", 8, 10), Score("rank", 6.5)))["rank"].value
+    6.5
     """
 
     scores: tuple[Score, ...]
@@ -84,7 +94,7 @@ class Measurement:
         names = [score.name for score in self.scores]
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
-            raise PluginError(f"measurement has score {twice[0]!r} twice")
+            raise PluginError(f"measurement has score {twice[0]!r} twice; give each score a name of its own")
 
     def __getitem__(self, name: str) -> Score:
         """The score of that name.
@@ -120,9 +130,12 @@ class Evaluator(abc.ABC):
     Attributes:
         version: raised whenever equal inputs give other scores; results of two versions are never mixed.
         explanations: a sentence for each score name or its first part.
+        copes_with_divergence: True if it has something to say of needed trainings that diverged, which it can tell by
+            ``context.trained(run).diverged``. Else a measurement with one of them is recorded as diverged, unasked.
     """
 
     version: ClassVar[int] = 1
+    copes_with_divergence: ClassVar[bool] = False
     explanations: ClassVar[Mapping[str, str]] = {}
 
     @property
@@ -196,7 +209,10 @@ class Context:
         return self._outputs(run or self.run)
 
     def snapshot(self, share: float, run: RunSpec | None = None) -> Trained:
-        """The network as it was after ``share`` of its training, one of the needed ``snapshots``."""
+        """The network as it was after ``share`` of its training, one of the needed ``snapshots``.
+
+        Its ``history`` ends there, at the nearest epoch: with few epochs, several shares are the same moment.
+        """
         return self._snapshot(run or self.run, share)
 
     def measurement(self, run: RunSpec, evaluator: str) -> Measurement:
@@ -216,12 +232,12 @@ class Context:
         self._report(doing, share)
 
 
-def wilson_interval(hits: int, count: int, z: float = 1.959964) -> tuple[float, float]:
+def wilson_interval(hits: float, count: float, z: float = 1.959964) -> tuple[float, float]:
     """95 % interval of a share (Wilson 1927).
 
     Args:
         hits: successes, 0 to ``count``.
-        count: trials, 1 or more.
+        count: trials, 1 or more; fractions are fine for an effective number of trials.
         z: quantile of the normal distribution.
 
     >>> tuple(round(bound, 3) for bound in wilson_interval(8, 10))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -31,7 +32,7 @@ class Epoch:
     """One line of the learning curve.
 
     Attributes:
-        epoch: epochs done, from 1.
+        epoch: epochs done, from 1; each may be several passes over few images (``Recipe.minimum_steps``).
         learning_rate: of the last step.
         train_loss, validation_loss: mean training loss over augmented training, and over validation images.
         validation_accuracy: share of validation images whose nearest label is the true one, 0 to 1.
@@ -133,7 +134,7 @@ def train(
         validation_share: share of the training images set aside to choose the epoch.
         flip: whether the data set allows mirrored images.
         folder: where checkpoint, snapshots and network are written.
-        snapshots: files that keep the weights as they are after these shares of training.
+        snapshots: files that keep the weights as they are after these shares of training, to the nearest epoch.
         report: told of every step.
 
     Raises:
@@ -145,8 +146,11 @@ def train(
     train_indices, validation_indices = split_indices(run, len(images.train), validation_share)
     batches = _Batches(images.train, train_indices, run, flip, device)
     validation = images.train.images[validation_indices], images.train.classes[validation_indices]
-    recipe = run.recipe.for_steps_per_epoch(batches.steps)
-    moments = {max(1, round(share * recipe.epochs)): file for share, file in snapshots.items()}
+    recipe = run.recipe
+    # With few epochs several shares fall on the same one.
+    moments: dict[int, list[Path]] = defaultdict(list)
+    for share, file in snapshots.items():
+        moments[max(1, round(share * recipe.epochs))].append(file)
 
     optimizer = torch.optim.SGD(
         network.parameters(),
@@ -158,7 +162,11 @@ def train(
     )
     state = _State(network, optimizer, identity={"run": run.id, "label": labels.identity, "images": images.fingerprint})
     checkpoint = folder / "checkpoint.safetensors"
-    state.resume(checkpoint)
+    # A snapshot that was not asked for before the interruption can only be had from the start.
+    state.resume(
+        checkpoint,
+        if_fine=lambda done: all(file.exists() for epoch in range(1, done + 1) for file in moments[epoch]),
+    )
 
     total_steps = recipe.epochs * batches.steps
     diverged = False
@@ -186,20 +194,16 @@ def train(
             break
         line = Epoch(epoch + 1, rate, train_loss, validation_loss, accuracy, time.perf_counter() - started)
         state.add(line)
-        if epoch + 1 in moments:
-            write_atomic(moments[epoch + 1], _packed(network.state_dict(), state.identity))
+        for file in moments[epoch + 1]:
+            write_atomic(file, _packed(network.state_dict(), {**state.identity, **state.curve}))
         if epoch + 1 < recipe.epochs:
             state.write(checkpoint)
         report((epoch + 1) * batches.steps, total_steps, seen / line.seconds, line)
 
     if state.best:
         network.load_state_dict(state.best)
-    history = {
-        "history": [asdict(line) for line in state.history],
-        "best_epoch": state.best_epoch,
-        "diverged": diverged,
-    }
-    write_atomic(folder / "network.safetensors", _packed(network.state_dict(), {**state.identity, **history}))
+    metadata = {**state.identity, **state.curve, "diverged": diverged}
+    write_atomic(folder / "network.safetensors", _packed(network.state_dict(), metadata))
     return Trained(run, network.eval(), tuple(state.history), state.best_epoch, diverged)
 
 
@@ -283,21 +287,25 @@ class _Batches:
         self.images = torch.from_numpy(np.pad(split.images[ordered], pad)).to(device)
         self.classes = torch.from_numpy(np.array(split.classes[ordered])).to(device)
         self.size = split.images.shape[1:3]
-        count, batch = len(ordered), run.recipe.batch_size
-        # Batch norm cannot train on one image: a last batch of one is left out.
-        self.steps = max(1, count // batch + (count % batch > 1))
+        self.passes = run.recipe.passes_per_epoch(len(ordered))
+        self.steps_per_pass = run.recipe.steps_per_pass(len(ordered))
+        self.steps = self.passes * self.steps_per_pass
 
     def epoch(self, epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """Pixels in [0, 1] and classes of every step; all randomness comes from the run's seed and the epoch."""
+        """Pixels in [0, 1] and classes of every step; all randomness comes from the run's seed and the pass."""
+        for number in range(epoch * self.passes, (epoch + 1) * self.passes):
+            yield from self._pass(number)
+
+    def _pass(self, number: int) -> Iterator[tuple[Tensor, Tensor]]:
         device = self.images.device
-        generator = torch.Generator().manual_seed(derived_seed(self.run.seed, "order", epoch))
+        generator = torch.Generator().manual_seed(derived_seed(self.run.seed, "order", number))
         count = len(self.images)
         order = torch.randperm(count, generator=generator)
         corners = torch.randint(0, 2 * self.padding + 1, (count, 2), generator=generator)
         mirrored = torch.rand(count, generator=generator) < (0.5 if self.flip else 0.0)
         order, corners, mirrored = order.to(device), corners.to(device), mirrored.to(device)
         height, width = (torch.arange(size, device=device) for size in self.size)
-        for step in range(self.steps):
+        for step in range(self.steps_per_pass):
             chosen = order[step * self.run.recipe.batch_size :][: self.run.recipe.batch_size]
             rows = corners[chosen, 0, None] + height
             columns = corners[chosen, 1, None] + torch.where(mirrored[chosen, None], width.flip(0), width)
@@ -316,6 +324,11 @@ class _State:
         self.best: dict[str, Tensor] = {}
         self.best_epoch = 0
 
+    @property
+    def curve(self) -> dict[str, Any]:
+        """What the files of a training say of its course so far."""
+        return {"history": [asdict(line) for line in self.history], "best_epoch": self.best_epoch}
+
     def add(self, line: Epoch) -> None:
         self.history.append(line)
         best = self.history[self.best_epoch - 1] if self.best_epoch else None
@@ -333,13 +346,15 @@ class _State:
         for name, parameter in self.network.named_parameters():
             if parameter in self.optimizer.state:  # a parameter without gradient has no momentum
                 tensors[f"momentum.{name}"] = self.optimizer.state[parameter]["momentum_buffer"]
-        metadata = {"history": [asdict(line) for line in self.history], "best_epoch": self.best_epoch}
-        write_atomic(file, _packed(tensors, {**self.identity, **metadata}))
+        write_atomic(file, _packed(tensors, {**self.identity, **self.curve}))
 
-    def resume(self, file: Path) -> None:
+    def resume(self, file: Path, if_fine: Callable[[int], bool]) -> None:
+        """Go on from a checkpoint, if there is one and ``if_fine`` agrees to the epochs that it has done."""
         if not file.exists():
             return
         tensors, metadata = _unpacked(file, self.identity)
+        if not if_fine(len(metadata["history"])):
+            return
 
         def part(prefix: str) -> dict[str, Tensor]:
             return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}

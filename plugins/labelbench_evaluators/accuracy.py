@@ -84,7 +84,7 @@ def why_threshold_says_nothing(labels: LabelSet, threshold: float = THRESHOLD) -
 def accuracy(argument: str) -> Accuracy:
     """Accuracy on clean test images, by nearest label and by the paper's threshold."""
     if argument:
-        raise InputError(f"evaluator 'accuracy' takes no argument; got {argument!r}")
+        raise InputError(f"evaluator 'accuracy' takes no argument; got {argument!r}: write accuracy alone")
     return Accuracy()
 
 

@@ -54,7 +54,9 @@ def register_evaluators() -> Mapping[str, Callable[[str], Evaluator]]:
 def label_statistics(argument: str) -> Evaluator:
     """Entropy, distances, smoothness and rank of the labels, the paper's numbers kept apart; needs no training."""
     if argument:
-        raise InputError(f"evaluator label-statistics takes no argument; got {argument!r}")
+        raise InputError(
+            f"evaluator 'label-statistics' takes no argument; got {argument!r}: write label-statistics alone"
+        )
     return LabelStatistics()
 
 

@@ -34,9 +34,38 @@ def test_one_cycle_rises_to_its_peak_and_falls_to_nothing() -> None:
 
 
 def test_small_shares_of_the_data_get_their_minimum_of_steps() -> None:
-    recipe = Recipe(epochs=4, minimum_steps=100)
-    assert recipe.for_steps_per_epoch(10).epochs == 10
-    assert recipe.for_steps_per_epoch(1000).epochs == 4
+    recipe = Recipe(epochs=4, batch_size=10, minimum_steps=100)
+    assert [recipe.passes_per_epoch(images) for images in (2, 25, 91, 250, 10_000)] == [25, 9, 3, 1, 1]
+    assert recipe.steps_per_epoch(25) == 9 * 3
+    assert Recipe(epochs=4, batch_size=10).steps_per_epoch(25) == 3
+
+
+@given(st.integers(2, 3000), st.integers(1, 200), st.integers(0, 5000))
+def test_a_minimum_of_steps_is_reached_with_fewest_passes(images: int, epochs: int, minimum: int) -> None:
+    recipe = Recipe(epochs=epochs, batch_size=64, minimum_steps=minimum)
+    passes, steps = recipe.passes_per_epoch(images), recipe.steps_per_pass(images)
+    assert passes * steps * epochs >= minimum
+    assert passes == 1 or (passes - 1) * steps * epochs < minimum
+
+
+@pytest.mark.parametrize(("name", "images"), [("quick", 1298), ("paper-fast", 45_000), ("paper", 450)])
+@pytest.mark.parametrize("epochs", [1, 7, None, 100])
+def test_full_trainings_of_the_recipes_are_not_lengthened(name: str, images: int, epochs: int | None) -> None:
+    recipe = find_recipe(name)
+    recipe = recipe.with_epochs(epochs) if epochs else recipe
+    assert recipe.passes_per_epoch(images) == 1
+
+
+def test_small_shares_of_cifar_take_about_the_steps_of_a_fifth_with_the_short_recipe() -> None:
+    recipe = find_recipe("paper-fast")
+    steps = {images: recipe.epochs * recipe.steps_per_epoch(images) for images in (500, 1000, 2000, 4000, 5000, 10_000)}
+    assert steps[10_000] == recipe.minimum_steps and max(steps.values()) <= 1.25 * recipe.minimum_steps
+
+
+def test_the_shares_of_digits_take_the_steps_of_all_of_them_with_the_quick_recipe() -> None:
+    recipe = find_recipe("quick")
+    for images in (14, 29, 58, 115, 144, 288, 1298):
+        assert 252 <= recipe.epochs * recipe.steps_per_epoch(images) <= 1.25 * 252
 
 
 def test_a_table_changes_a_base_recipe() -> None:

@@ -186,7 +186,25 @@ def test_snapshots_hold_the_weights_of_their_moment(tmp_path: Path) -> None:
 
 def test_small_shares_take_the_steps_that_the_recipe_asks_for(tmp_path: Path) -> None:
     run = replace(RUN, train_fraction=0.16, recipe=replace(RECIPE, minimum_steps=9))
-    assert len(trained(tmp_path, run).history) == 9
+    steps = []
+    found = trained(tmp_path, run, report=lambda done, total, rate, epoch: steps.append((done, total)))
+    assert len(found.history) == 4 and steps[-1] == (12, 12)
+
+
+def test_several_shares_of_training_may_fall_on_one_epoch(tmp_path: Path) -> None:
+    files = {share: tmp_path / f"{share}.safetensors" for share in (0.1, 0.3, 0.5, 1.0)}
+    trained(tmp_path, replace(RUN, recipe=replace(RECIPE, epochs=2)), snapshots=files)
+    images, run = made_up(), replace(RUN, recipe=replace(RECIPE, epochs=2))
+    read = [load_trained(run, initial_network(run, Tiny, LABELS, images), LABELS, images, f) for f in files.values()]
+    assert [len(one.history) for one in read] == [1, 1, 1, 2]
+
+
+def test_a_snapshot_asked_for_after_an_interruption_is_made_from_the_start(tmp_path: Path) -> None:
+    with pytest.raises(Stop):
+        trained(tmp_path, report=interrupted_after(3))
+    file = tmp_path / "early.safetensors"
+    resumed, whole = trained(tmp_path, snapshots={0.25: file}), trained(tmp_path / "whole")
+    assert file.exists() and without_times(resumed.history) == without_times(whole.history)
 
 
 def test_all_labels_of_a_seed_start_from_the_same_backbone() -> None:

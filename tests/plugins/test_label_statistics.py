@@ -181,7 +181,7 @@ def test_the_evaluator_needs_no_training() -> None:
 
 def test_the_evaluator_is_registered_and_takes_no_argument() -> None:
     assert set(register_evaluators()) == {"label-statistics"}
-    with pytest.raises(InputError, match="label-statistics takes no argument; got 'x'"):
+    with pytest.raises(InputError, match="label-statistics' takes no argument; got 'x'"):
         label_statistics("x")
 
 
