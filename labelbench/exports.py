@@ -1,182 +1,82 @@
-"""The leaderboard as a rich table, markdown, CSV or JSON."""
+"""The leaderboard as a rich table, markdown, LaTeX, HTML, CSV or JSON."""
 
 from __future__ import annotations
 
-import csv
-import io
-import json
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+import html
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from labelbench.errors import UnknownName
-from labelbench.leaderboard import Column, Leaderboard, Row, Table, Value
+from labelbench.export_data import to_csv, to_json, verdicts_to_csv
+from labelbench.export_latex import to_latex
+from labelbench.leaderboard import Leaderboard
+from labelbench.pages import READING, Grid, sections_of
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-_CSV_HEADINGS = (
-    *("dataset", "backbone", "label", "settings", "evaluator", "score", "unit", "direction"),
-    *("mean", "std", "n", "low", "high", "seeds", "note"),
-)
-# A table of more columns than this is turned, since no page is as wide.
-_MOST_COLUMNS = 16
-_DIRECTIONS = {True: "higher is better", False: "lower is better", None: ""}
-
-
-def shown(value: Value | None, column: Column, row: Row) -> str:
-    """One cell as text: mean, spread over seeds or interval over images, and n where it is not the row's."""
-    if value is None:
-        return ""
-    if value.mean is None:
-        return "n/m" if value.note else ""
-    scale, digits = (100, 1) if column.unit == "share" else (1, None)
-
-    def number(given: float) -> str:
-        return f"{given * scale:.{digits}f}" if digits is not None else f"{given:.4g}"
-
-    text = number(value.mean)
-    if value.std is not None:
-        text += f" ± {number(value.std)}"
-    elif value.interval:
-        text += f" [{number(value.interval[0])}, {number(value.interval[1])}]"
-    if row.seeds and len(value.seeds) != len(row.seeds):
-        text += f" (n={len(value.seeds)})"
-    return text
-
-
-def heading(column: Column, *, with_evaluator: bool = False) -> str:
-    """A column's heading: score, unit, and whether higher is better."""
-    arrow = {True: " ↑", False: " ↓", None: ""}[column.higher_is_better]
-    unit = {"share": " %", "": ""}.get(column.unit, f" ({column.unit})")
-    return (column.key if with_evaluator else column.score) + unit + arrow
-
-
-@dataclass(frozen=True)
-class Grid:
-    """A table as text.
-
-    Attributes:
-        headings: of the columns.
-        cells: rows of text.
-        text_columns: how many columns from the left hold text and not numbers.
-    """
-
-    headings: list[str]
-    cells: list[list[str]]
-    text_columns: int
-
-
-def grid(table: Table, *, with_evaluator: bool = False) -> Grid:
-    """A table as text; empty columns are left out, and a table of very many columns is turned: scores are rows then."""
-    measured = [column for column in table.columns if any(column.key in row.values for row in table.rows)]
-    lead: list[tuple[str, Callable[[Row], str]]] = [("dataset", lambda row: row.dataset)]
-    if any(row.backbone for row in table.rows):
-        lead.append(("backbone", lambda row: row.backbone))
-    lead.append(("label", lambda row: row.label))
-    text_columns = len(lead)
-    if any(row.seeds for row in table.rows):
-        lead.append(("n", lambda row: str(len(row.seeds))))
-        lead.append(("set", lambda row: row.settings))
-    headings = [name for name, _ in lead] + [heading(column, with_evaluator=with_evaluator) for column in measured]
-    cells = [
-        [text(row) for _, text in lead] + [shown(row.values.get(column.key), column, row) for column in measured]
-        for row in table.rows
-    ]
-    if len(measured) <= _MOST_COLUMNS:
-        return Grid(headings, cells, text_columns)
-    turned = [list(line) for line in zip(headings, *cells, strict=True)]
-    return Grid(turned[0], turned[1:], 1)
-
-
-def notes_of(table: Table) -> list[str]:
-    """What must be known about rows and cells, each said once."""
-    lines: dict[str, None] = {}
-    for row in table.rows:
-        where = " ".join(part for part in (row.dataset, row.backbone, row.label) if part)
-        for note in row.notes:
-            lines[f"{where}: {note}"] = None
-    by_note: dict[tuple[str, str], list[str]] = {}
-    for row in table.rows:
-        for column in table.columns:
-            value = row.values.get(column.key)
-            if value and value.note:
-                by_note.setdefault((column.score, value.note), []).append(f"{row.dataset} {row.label}")
-    for (score, note), labels in by_note.items():
-        lines[f"{score}: {note} ({', '.join(dict.fromkeys(labels))})"] = None
-    return list(lines)
-
-
-def remarks_of(board: Leaderboard) -> Iterator[str]:
-    """Everything below the tables: settings, results left out, failures."""
-    for letter, text in board.legend.items():
-        yield f"settings {letter}: {text}"
-    yield from board.remarks
-    for what, why in board.failures:
-        yield f"failed: {what}: {why}"
-
-
-_READING = (
-    "Mean ± standard deviation over n seeds; with one seed the 95 % Wilson interval over the test images in brackets. "
-    "n/m: not meaningful, see the notes."
-)
+__all__ = [
+    "FORMATS",
+    "claims_alone",
+    "export",
+    "export_claims",
+    "html_fragment",
+    "to_csv",
+    "to_html",
+    "to_json",
+    "to_latex",
+    "to_markdown",
+    "to_rich",
+]
 
 
 def to_markdown(board: Leaderboard) -> str:
     """GitHub-flavoured markdown."""
-    lines = [f"# {_cell(board.name)}", "", _READING, ""]
-    for table in board.tables:
-        text = grid(table, with_evaluator=table.title == "Leaderboard")
-        lines += [f"## {_cell(table.title)}", "", _line(text.headings)]
-        lines += [_line(["---" if index < text.text_columns else "---:" for index in range(len(text.headings))])]
-        lines += [_line(row) for row in text.cells]
-        lines += ["", *(f"- {_cell(note)}" for note in notes_of(table)), ""]
-    lines += ["## Settings", "", *(f"- {_cell(remark)}" for remark in remarks_of(board))]
+    lines = [f"# {_cell(board.name)}", "", READING, ""]
+    for section in sections_of(board):
+        lines += [f"## {_cell(section.title)}", ""]
+        if section.grid:
+            text = section.grid
+            lines += [_line([_cell(name) for name in text.headings])]
+            lines += [_line(["---" if index < text.text_columns else "---:" for index in range(len(text.headings))])]
+            lines += [_line(cells) for cells in _marked(text, "**{}**", _cell)]
+            lines += [""]
+        lines += [*(f"- {_cell(note)}" for note in section.notes), ""]
     page = "\n".join(lines)
     while "\n\n\n" in page:
         page = page.replace("\n\n\n", "\n\n")
     return page.rstrip() + "\n"
 
 
-def to_csv(board: Leaderboard) -> str:
-    """Tidy CSV: one line per row and score of the evaluators' tables."""
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(_CSV_HEADINGS)
-    for table, row, column, value in _values(board):
-        low, high = value.interval or (None, None)
-        writer.writerow(
-            [
-                row.dataset,
-                row.backbone,
-                row.label,
-                board.legend.get(row.settings, ""),
-                table.title,
-                column.score,
-                column.unit,
-                _DIRECTIONS[column.higher_is_better],
-                *("" if number is None else repr(number) for number in (value.mean, value.std)),
-                len(value.seeds),
-                *("" if number is None else repr(number) for number in (low, high)),
-                " ".join(map(str, value.seeds)),
-                value.note,
+def to_html(board: Leaderboard) -> str:
+    """Plain tables in one page without script or style."""
+    lines = [
+        "<!DOCTYPE html>",
+        '<html lang="en">',
+        f'<head><meta charset="utf-8"><title>{_text(board.name)}</title></head>',
+        "<body>",
+        html_fragment(board),
+        "</body>",
+        "</html>",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def html_fragment(board: Leaderboard) -> str:
+    """What stands in the body of :func:`to_html`, for a page that is there already."""
+    lines = [f"<h1>{_text(board.name)}</h1>", f"<p>{_text(READING)}</p>"]
+    for section in sections_of(board):
+        lines += [f"<h2>{_text(section.title)}</h2>"]
+        if section.grid:
+            lines += ["<table>", f"<tr>{_cells('th', map(_text, section.grid.headings))}</tr>"]
+            lines += [
+                f"<tr>{_cells('td', cells)}</tr>" for cells in _marked(section.grid, "<strong>{}</strong>", _text)
             ]
-        )
-    return buffer.getvalue()
-
-
-def to_json(board: Leaderboard) -> str:
-    """Everything that the leaderboard holds, as JSON."""
-    facts: dict[str, Any] = {
-        "schema": 1,
-        "name": board.name,
-        "legend": dict(board.legend),
-        "headline": [column.key for table in board.tables if table.title == "Leaderboard" for column in table.columns],
-        "tables": [_table_facts(table) for table in board.tables],
-        "remarks": list(board.remarks),
-        "failures": [{"what": what, "why": why} for what, why in board.failures],
-    }
-    return json.dumps(facts, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+            lines += ["</table>"]
+        if section.notes:
+            lines += ["<ul>", *(f"<li>{_text(note)}</li>" for note in section.notes), "</ul>"]
+    return "\n".join(lines)
 
 
 def to_rich(board: Leaderboard) -> RenderableType:
@@ -187,19 +87,28 @@ def to_rich(board: Leaderboard) -> RenderableType:
     from rich.text import Text
 
     parts: list[RenderableType] = []
-    for table in board.tables:
-        text = grid(table, with_evaluator=table.title == "Leaderboard")
-        shown_table = RichTable(title=Text(table.title), title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    for section in sections_of(board):
+        if section.grid is None:
+            parts += [Text(READING), *map(Text, section.notes)]
+            continue
+        text = section.grid
+        shown_table = RichTable(title=Text(section.title), title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
         for index, name in enumerate(text.headings):
             shown_table.add_column(Text(name), justify="left" if index < text.text_columns else "right")
-        for row in text.cells:
-            shown_table.add_row(*map(Text, row))
-        parts += [shown_table, *(Text(f"  {note}") for note in notes_of(table)), Text("")]
-    parts += [Text(_READING), *map(Text, remarks_of(board))]
+        for line, cells in enumerate(text.cells):
+            styles = ("bold" if (line, place) in text.bold else "" for place in range(len(cells)))
+            shown_table.add_row(*(Text(cell, style) for cell, style in zip(cells, styles, strict=True)))
+        parts += [shown_table, *(Text(f"  {note}") for note in section.notes), Text("")]
     return Group(*parts)
 
 
-FORMATS: Mapping[str, Callable[[Leaderboard], str]] = {"markdown": to_markdown, "csv": to_csv, "json": to_json}
+FORMATS: Mapping[str, Callable[[Leaderboard], str]] = {
+    "markdown": to_markdown,
+    "csv": to_csv,
+    "json": to_json,
+    "latex": to_latex,
+    "html": to_html,
+}
 
 
 def export(board: Leaderboard, form: str) -> str:
@@ -213,30 +122,44 @@ def export(board: Leaderboard, form: str) -> str:
     return FORMATS[form](board)
 
 
-def _values(board: Leaderboard) -> Iterator[tuple[Table, Row, Column, Value]]:
-    for table in board.tables:
-        if table.title == "Leaderboard":
-            continue
-        for row in table.rows:
-            for column in table.columns:
-                if column.key in row.values:
-                    yield table, row, column, row.values[column.key]
+def claims_alone(board: Leaderboard) -> Leaderboard:
+    """The verdicts and correlations of a leaderboard, without its tables."""
+    return replace(board, tables=(), differences=(), reported=())
 
 
-def _table_facts(table: Table) -> dict[str, Any]:
-    return {
-        "title": table.title,
-        "columns": [{**asdict(column), "key": column.key} for column in table.columns],
-        "rows": [asdict(row) for row in table.rows],
-    }
+def export_claims(board: Leaderboard, form: str) -> str:
+    """The verdicts and correlations in one of :data:`FORMATS`; CSV has a line for each verdict.
+
+    Raises:
+        UnknownName: no such format.
+    """
+    if form == "csv":
+        return verdicts_to_csv(board)
+    return export(claims_alone(board), form)
+
+
+def _marked(table: Grid, bold: str, escape: Callable[[str], str]) -> Iterator[list[str]]:
+    """The rows of a grid, escaped, and what is bold put into ``bold``."""
+    for line, cells in enumerate(table.cells):
+        texts = [escape(cell) for cell in cells]
+        yield [bold.format(text) if (line, place) in table.bold else text for place, text in enumerate(texts)]
 
 
 def _line(cells: list[str]) -> str:
-    return "| " + " | ".join(map(_cell, cells)) + " |"
+    return "| " + " | ".join(cells) + " |"
 
 
 def _cell(text: str) -> str:
     """Text that neither breaks a markdown table nor is read as markup."""
-    for mark in "\\`*_|":
+    for mark in "\\`*_|~":
         text = text.replace(mark, f"\\{mark}")
-    return text.replace("<", "&lt;").replace(">", "&gt;").replace("](", "]\\(").replace("\n", " ")
+    text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return " ".join(text.replace("](", "]\\(").split())
+
+
+def _text(text: str) -> str:
+    return html.escape(text)
+
+
+def _cells(kind: str, texts: Iterable[str]) -> str:
+    return "".join(f"<{kind}>{text}</{kind}>" for text in texts)

@@ -1,4 +1,4 @@
-"""The leaderboard: one headline table and one table per evaluator, from finished measurements.
+"""The leaderboard: one headline table and one table per evaluator, from finished measurements, and what follows.
 
 Rows are averaged over seeds and nothing else: results that differ in any other setting stand in rows of their own,
 each marked with a letter that a legend explains. Equal inputs give equal bytes.
@@ -9,83 +9,35 @@ from __future__ import annotations
 import statistics
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
+from labelbench.claim_files import paper_claims
+from labelbench.claims import Claims, Verdict
+from labelbench.correlations import Correlation, correlations
 from labelbench.evaluation import Score
-from labelbench.recipes import RECIPES, Recipe
+from labelbench.grouping import (
+    Group,
+    ambiguous_labels,
+    flags_of,
+    group_of,
+    letter_of,
+    newest_versions,
+    settings_by_record,
+    shown_label,
+)
+from labelbench.judging import judge
+from labelbench.reported import Reported, reported_beside
 from labelbench.results import Record, Results
-from labelbench.runs import digest_of
+from labelbench.runs import RunSpec
+from labelbench.spread import of_number, standard_deviation, t_interval
+from labelbench.standings import Difference, differences_to_reference, with_best
+from labelbench.tables import Column, Flag, Row, Table, Value
 
+__all__ = ["HEADLINE", "Column", "Leaderboard", "Row", "Table", "Value", "build"]
 
-@dataclass(frozen=True)
-class Column:
-    """One score of one evaluator.
-
-    Attributes:
-        evaluator: its name as the user wrote it.
-        score: the score's name.
-        unit, higher_is_better: as the score says.
-    """
-
-    evaluator: str
-    score: str
-    unit: str = ""
-    higher_is_better: bool | None = None
-
-    @property
-    def key(self) -> str:
-        """``evaluator/score``, as a suite names it in ``headline``."""
-        return f"{self.evaluator}/{self.score}"
-
-
-@dataclass(frozen=True)
-class Value:
-    """One score of one row over its seeds.
-
-    Attributes:
-        mean: over the seeds that have a value, or None.
-        std: sample standard deviation over them, None with fewer than two.
-        seeds: the seeds that have a value.
-        interval: 95 % interval over the test images, with a single seed.
-        note: why there is no value, or what must be known about it.
-    """
-
-    mean: float | None
-    std: float | None
-    seeds: tuple[int, ...]
-    interval: tuple[float, float] | None
-    note: str
-
-
-@dataclass(frozen=True)
-class Row:
-    """One label under one combination of settings.
-
-    Attributes:
-        dataset, backbone, label: names; backbone is empty in tables of labels alone.
-        settings: letter of the legend.
-        seeds: seeds that were measured.
-        values: by column key; a missing key was not measured.
-        notes: what must be known about the row.
-    """
-
-    dataset: str
-    backbone: str
-    label: str
-    settings: str
-    seeds: tuple[int, ...]
-    values: Mapping[str, Value]
-    notes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Table:
-    """Rows that share columns."""
-
-    title: str
-    columns: tuple[Column, ...]
-    rows: tuple[Row, ...]
+HEADLINE = "Leaderboard"
+_DRAWN = "drawn again with each seed: its spread contains the draw"
 
 
 @dataclass(frozen=True)
@@ -98,6 +50,10 @@ class Leaderboard:
         legend: what each settings letter stands for.
         remarks: results left out, and why.
         failures: ``(what, why)`` of everything that failed.
+        differences: of the headline's scores to the reference label, paired by seed.
+        verdicts: on every claim.
+        correlations: of statistics of labels with outcomes.
+        reported: numbers that others printed, beside ours.
     """
 
     name: str
@@ -105,32 +61,41 @@ class Leaderboard:
     legend: Mapping[str, str]
     remarks: tuple[str, ...]
     failures: tuple[tuple[str, str], ...]
+    differences: tuple[Difference, ...] = ()
+    verdicts: tuple[Verdict, ...] = ()
+    correlations: tuple[Correlation, ...] = ()
+    reported: tuple[Reported, ...] = ()
 
     @staticmethod
-    def of(results: Results) -> Leaderboard:
+    def of(results: Results, claims: Claims | None = None) -> Leaderboard:
         """The leaderboard of a results folder.
+
+        Args:
+            results: the folder.
+            claims: judged on it; None for those of the paper.
 
         Raises:
             InputError: a file in it is damaged or no record.
         """
         asked = results.suite_facts()
+        found = list(results.finished())
         return build(
-            list(results.records()),
+            [one for one in found if isinstance(one, Record)],
             name=asked.get("name", results.folder.name),
             headline=tuple(asked.get("headline", ())),
-            failures=tuple(results.failures()),
+            failures=[one for one in found if not isinstance(one, Record)],
+            claims=claims,
         )
 
+    @property
+    def headline(self) -> Table | None:
+        """The table of the chosen columns, if there is one."""
+        return next((table for table in self.tables if table.title == HEADLINE), None)
 
-@dataclass(frozen=True)
-class _Group:
-    """Records that differ in their seed alone."""
-
-    dataset: str
-    backbone: str
-    label: str
-    label_identity: str
-    settings: str
+    @property
+    def evaluator_tables(self) -> tuple[Table, ...]:
+        """One table for each evaluator."""
+        return tuple(table for table in self.tables if table.title != HEADLINE)
 
 
 def build(
@@ -139,6 +104,7 @@ def build(
     name: str = "leaderboard",
     headline: Sequence[str] = (),
     failures: Sequence[tuple[str, str]] = (),
+    claims: Claims | None = None,
 ) -> Leaderboard:
     """A leaderboard from records in any order.
 
@@ -147,99 +113,53 @@ def build(
         name: shown as title.
         headline: ``evaluator/score`` of each column of the first table.
         failures: ``(what, why)``.
+        claims: judged on them; None for those of the paper.
     """
-    current, remarks = _newest_versions(records)
-    legend = {
-        text: _letter(index)
-        for index, text in enumerate(sorted({_settings_of(r) for r in current if r.cell.run.backbone}))
-    }
-    groups: dict[_Group, dict[str, list[Record]]] = defaultdict(lambda: defaultdict(list))
-    for record in current:
-        groups[_group_of(record, legend)][record.cell.evaluator].append(record)
-    ambiguous = _ambiguous_labels(groups)
+    claims = claims or paper_claims()
+    current, remarks = newest_versions(records)
+    settings = settings_by_record(current)
+    legend = {text: letter_of(index) for index, text in enumerate(sorted({text for text in settings if text}))}
+    groups: dict[Group, dict[str, list[Record]]] = defaultdict(lambda: defaultdict(list))
+    runs: dict[str, RunSpec] = {}
+    for record, text in sorted(zip(current, settings, strict=True), key=_order):
+        letter = legend.get(text, "")
+        runs.setdefault(letter, record.cell.run)
+        groups[group_of(record, letter)][record.cell.evaluator].append(record)
+    recipes = {letter: run.recipe for letter, run in runs.items() if letter}
+    full_data = frozenset(letter for letter, run in runs.items() if run.train_fraction == 1)
+    ambiguous = ambiguous_labels(groups)
     evaluators = sorted({record.cell.evaluator for record in current})
-    tables = [_evaluator_table(evaluator, groups, ambiguous) for evaluator in evaluators]
-    first = _headline_table(headline, tables, groups, ambiguous)
+    flags = {group: flags_of(found) for group, found in groups.items()}
+    tables = [with_best(_evaluator_table(evaluator, groups, flags, ambiguous)) for evaluator in evaluators]
+    first = _headline_table(headline, tables, groups, flags, ambiguous)
+    columns = first.columns if first else tuple(table.columns[0] for table in tables if table.columns)
     return Leaderboard(
         name,
-        (*([first] if first else ()), *tables),
+        (*([with_best(first)] if first else ()), *tables),
         {letter: text for text, letter in legend.items()},
         tuple(remarks),
         tuple(failures),
+        differences_to_reference(tables, columns, claims),
+        judge(claims, tables, recipes),
+        correlations(claims.correlate, tables, [column.key for column in columns]),
+        reported_beside(tables, claims, full_data),
     )
 
 
-def _newest_versions(records: Iterable[Record]) -> tuple[list[Record], list[str]]:
-    """Records of each evaluator's newest version, and a remark on those left out."""
-    newest: dict[str, int] = {}
-    records = list(records)
-    for record in records:
-        newest[record.cell.evaluator] = max(record.cell.version, newest.get(record.cell.evaluator, 0))
-    kept = [record for record in records if record.cell.version == newest[record.cell.evaluator]]
-    left_out: dict[str, int] = defaultdict(int)
-    for record in records:
-        if record.cell.version != newest[record.cell.evaluator]:
-            left_out[record.cell.evaluator] += 1
-    remarks = [
-        f"{count} result(s) of an older version of {evaluator} are left out; run again to renew them"
-        for evaluator, count in sorted(left_out.items())
-    ]
-    return kept, remarks
+_Groups = Mapping[Group, Mapping[str, list[Record]]]
 
 
-def _settings_of(record: Record) -> str:
-    """Everything but the seed that may change a result, in words."""
-    run, facts = record.cell.run, record.facts
-    images, environment = facts["images"], facts["environment"]
-    parts = [
-        _recipe_in_words(run.recipe),
-        f"{run.train_fraction:.0%} of the training data",
-        str(run.numerics),
-        f"{run.dataset} {images['fingerprint'][:12]} ({images['train']:,} training, {images['test']:,} test images)",
-        f"{record.cell.test_images:,} of them measured" if record.cell.test_images else "",
-        f"labelbench {environment['labelbench']}, torch {environment['torch']}",
-        *(f"{path} {digest[:12]}" for path, digest in run.files if path in run.backbone or path in run.dataset),
-    ]
-    return "; ".join(part for part in parts if part)
-
-
-def _recipe_in_words(recipe: Recipe) -> str:
-    """Name and epochs; a digest tells recipes apart that share both."""
-    text = f"recipe {recipe.name}, {recipe.epochs} epochs"
-    if recipe.name in RECIPES and recipe == RECIPES[recipe.name].with_epochs(recipe.epochs):
-        return text
-    return f"{text} ({digest_of(asdict(recipe))[:6]})"
-
-
-def _group_of(record: Record, legend: Mapping[str, str]) -> _Group:
+def _order(pair: tuple[Record, str]) -> tuple[Any, ...]:
+    """What puts records, with their settings, in one order whatever the order they came in."""
+    record, settings = pair
     run = record.cell.run
-    drawn_per_seed = run.label_seed is not None
-    return _Group(
-        run.dataset,
-        run.backbone,
-        run.label,
-        "" if drawn_per_seed else record.facts["label"]["identity"],
-        legend[_settings_of(record)] if run.backbone else "",
-    )
+    identity = str(record.facts["label"]["identity"])
+    return run.dataset, run.backbone, run.label, settings, identity, record.cell.evaluator, run.seed
 
 
-def _ambiguous_labels(groups: Iterable[_Group]) -> set[tuple[str, str]]:
-    identities: dict[tuple[str, str], set[str]] = defaultdict(set)
-    for group in groups:
-        identities[group.dataset, group.label].add(group.label_identity)
-    return {key for key, found in identities.items() if len(found) > 1}
-
-
-def _shown_label(group: _Group, ambiguous: set[tuple[str, str]]) -> str:
-    if (group.dataset, group.label) in ambiguous:
-        return f"{group.label} #{group.label_identity[:6]}"
-    return group.label
-
-
-_Groups = Mapping[_Group, Mapping[str, list[Record]]]
-
-
-def _evaluator_table(evaluator: str, groups: _Groups, ambiguous: set[tuple[str, str]]) -> Table:
+def _evaluator_table(
+    evaluator: str, groups: _Groups, flags: Mapping[Group, tuple[Flag, ...]], ambiguous: set[tuple[str, str]]
+) -> Table:
     columns: dict[str, Column] = {}
     rows = []
     for group, found in groups.items():
@@ -250,13 +170,17 @@ def _evaluator_table(evaluator: str, groups: _Groups, ambiguous: set[tuple[str, 
             for score in record.scores:
                 column = Column(evaluator, score.name, score.unit, score.higher_is_better)
                 columns.setdefault(column.key, column)
-        rows.append(_row(group, {evaluator: records}, ambiguous))
+        rows.append(_row(group, {evaluator: records}, flags[group], columns, ambiguous))
     ordered = tuple(columns.values())
     return Table(evaluator, ordered, _sorted(rows, ordered))
 
 
 def _headline_table(
-    headline: Sequence[str], tables: Sequence[Table], groups: _Groups, ambiguous: set[tuple[str, str]]
+    headline: Sequence[str],
+    tables: Sequence[Table],
+    groups: _Groups,
+    flags: Mapping[Group, tuple[Flag, ...]],
+    ambiguous: set[tuple[str, str]],
 ) -> Table | None:
     """The chosen columns of all evaluators side by side; scores of labels alone join every row of their label."""
     known = {column.key: column for table in tables for column in table.columns}
@@ -276,13 +200,20 @@ def _headline_table(
         of_label = alone.get((group.dataset, group.label, group.label_identity), {})
         chosen = {name: records for name, records in {**of_label, **found}.items() if name in evaluators}
         if any(name in chosen for name in found):
-            rows.append(_row(group, chosen, ambiguous))
-    return Table("Leaderboard", columns, _sorted(rows, columns))
+            rows.append(_row(group, chosen, flags[group], known, ambiguous))
+    return Table(HEADLINE, columns, _sorted(rows, columns))
 
 
-def _row(group: _Group, found: Mapping[str, list[Record]], ambiguous: set[tuple[str, str]]) -> Row:
+def _row(
+    group: Group,
+    found: Mapping[str, list[Record]],
+    flags: tuple[Flag, ...],
+    columns: Mapping[str, Column],
+    ambiguous: set[tuple[str, str]],
+) -> Row:
     values: dict[str, Value] = {}
-    notes: dict[str, None] = {}
+    drawn_again = any(record.cell.run.label_seed is not None for records in found.values() for record in records)
+    notes: dict[str, None] = {_DRAWN: None} if drawn_again else {}
     for evaluator, records in found.items():
         by_score: dict[str, dict[int, Score]] = defaultdict(dict)
         for record in sorted(records, key=lambda record: record.cell.run.seed):
@@ -291,30 +222,43 @@ def _row(group: _Group, found: Mapping[str, list[Record]], ambiguous: set[tuple[
                 notes[f"seed {record.cell.run.seed} diverged"] = None
             for score in record.scores:
                 by_score[score.name][record.cell.run.seed] = score
-        values |= {f"{evaluator}/{name}": _value(scores) for name, scores in by_score.items()}
+        for name, scores in by_score.items():
+            key = f"{evaluator}/{name}"
+            values[key] = _value(scores, columns[key].unit)
     seeds = {record.cell.run.seed for records in found.values() for record in records if record.cell.run.backbone}
     return Row(
         group.dataset,
         group.backbone,
-        _shown_label(group, ambiguous),
+        shown_label(group, ambiguous),
         group.settings,
         tuple(sorted(seeds)),
         values,
         tuple(notes),
+        flags,
     )
 
 
-def _value(scores: Mapping[int, Score]) -> Value:
+def _value(scores: Mapping[int, Score], unit: str) -> Value:
     known = {seed: score.value for seed, score in scores.items() if score.value is not None}
     notes = dict.fromkeys(score.note for score in scores.values() if score.note)
     numbers = list(known.values())
-    only = scores[next(iter(known))] if len(known) == 1 else None
+    counts = [scores[seed].count for seed in known]
+    step = 1 / min(count or 1 for count in counts) if unit == "share" and counts and all(counts) else 0.0
+    if len(numbers) == 1:
+        interval = scores[next(iter(known))].interval
+    else:
+        interval = t_interval(numbers, least=of_number(step))
+        if interval and unit == "share" and min(numbers) >= 0 and max(numbers) <= 1:
+            # No share lies outside, and no coverage is lost by saying so.
+            interval = max(0.0, interval[0]), min(1.0, interval[1])
     return Value(
         mean=statistics.fmean(numbers) if numbers else None,
-        std=statistics.stdev(numbers) if len(numbers) > 1 else None,
+        std=standard_deviation(numbers),
         seeds=tuple(known),
-        interval=only.interval if only else None,
+        interval=interval,
         note="; ".join(notes),
+        numbers=tuple(numbers),
+        step=step,
     )
 
 
@@ -331,17 +275,3 @@ def _sorted(rows: Iterable[Row], columns: Sequence[Column]) -> tuple[Row, ...]:
         return (row.dataset, row.backbone, goodness, row.label, row.settings)
 
     return tuple(sorted(rows, key=rank))
-
-
-def _letter(index: int) -> str:
-    """a, b, ..., z, aa, ab, ...
-
-    >>> _letter(0), _letter(26)
-    ('a', 'aa')
-    """
-    letters = ""
-    index += 1
-    while index:
-        index, digit = divmod(index - 1, 26)
-        letters = chr(ord("a") + digit) + letters
-    return letters

@@ -14,22 +14,25 @@
 from __future__ import annotations
 
 import io
+import json
+import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from labelbench.errors import InputError
+from labelbench.errors import InputError, PluginError, one_line
 from labelbench.evaluation import Arrays, Measurement, Score
 from labelbench.files import disk_errors, read_json, write_atomic, write_json
 from labelbench.recipes import Recipe
 from labelbench.runs import Numerics, RunSpec, digest_of, slug
 
 SCHEMA = 1
+_FAILED = ".failed.json"
 
 
 @dataclass(frozen=True)
@@ -182,29 +185,66 @@ class Results:
         return self.folder / ".work" / f"{cell.name}.parts"
 
     def records(self) -> Iterator[Record]:
-        """All finished measurements, in the order of their paths."""
-        for facts in self._facts("measurement"):
-            yield _record_of(facts)
+        """All finished measurements, in the order of their paths.
+
+        Raises:
+            InputError: a file is damaged or no record; it is named.
+        """
+        return (one for one in self.finished() if isinstance(one, Record))
 
     def failures(self) -> Iterator[tuple[str, str]]:
         """``(what failed, why)`` of everything that failed and has not succeeded since, in the order of paths."""
-        for facts in self._facts("failure"):
-            yield facts["what"], facts["error"]
+        paths = (path for path in self._record_paths() if path.endswith(_FAILED))
+        return ((facts["what"], facts["error"]) for facts in (self._facts(path, "failure") for path in paths))
 
-    def _facts(self, kind: str) -> Iterator[dict[str, Any]]:
-        suffix = ".failed.json" if kind == "failure" else ".json"
-        for file in sorted(self.folder.glob(f"*/*/*/*/*{suffix}")):
-            if file.name == "training.json" or (kind != "failure" and file.name.endswith(".failed.json")):
+    def finished(self) -> Iterator[Record | tuple[str, str]]:
+        """Records and failures together, in the order of their paths, the folder being looked through once."""
+        for path in self._record_paths():
+            if path.endswith(_FAILED):
+                facts = self._facts(path, "failure")
+                yield facts["what"], facts["error"]
                 continue
-            facts = read_json(file)
-            if not isinstance(facts, dict) or facts.get("schema") != SCHEMA or facts.get("kind") != kind:
-                raise InputError(f"{file} is no {kind} record of schema {SCHEMA}; move it out of the results folder")
-            yield facts
+            facts = self._facts(path, "measurement")
+            try:
+                yield _record_of(facts)
+            except (KeyError, TypeError, ValueError, PluginError) as error:
+                raise InputError(f"{path} is damaged ({one_line(error)}); remove it and run again") from error
+
+    def _record_paths(self) -> Iterator[str]:
+        """Paths of measurements and failures. Strings: a path object for each takes longer than to read the file."""
+        training = f"{os.sep}training.json"
+        with disk_errors("cannot read", self.folder):
+            if self.folder.is_dir():
+                found = _files_below(str(self.folder), 4)
+                yield from (path for path in found if path.endswith(".json") and not path.endswith(training))
+
+    def _facts(self, path: str, kind: str) -> dict[str, Any]:
+        with disk_errors("cannot read", self.folder), open(path, "rb") as file:  # noqa: PTH123
+            data = file.read()
+        try:
+            facts = json.loads(data)
+        except ValueError as error:
+            raise InputError(f"{path} is damaged ({error}); remove it and run again") from error
+        if not isinstance(facts, dict) or facts.get("schema") != SCHEMA or facts.get("kind") != kind:
+            raise InputError(f"{path} is no {kind} record of schema {SCHEMA}; move it out of the results folder")
+        return facts
+
+
+def _files_below(folder: str, depth: int) -> Iterator[str]:
+    """Paths of the visible files that lie exactly ``depth`` folders below, in their order."""
+    with os.scandir(folder) as entries:
+        found = sorted((entry.name, entry.is_dir()) for entry in entries if not entry.name.startswith("."))
+    for name, is_folder in found:
+        path = f"{folder}{os.sep}{name}"
+        if depth and is_folder:
+            yield from _files_below(path, depth - 1)
+        elif not depth and not is_folder:
+            yield path
 
 
 def failure_file(file: Path) -> Path:
     """Where the failure of the work behind a result file is recorded."""
-    return file.with_suffix(".failed.json")
+    return file.with_suffix(_FAILED)
 
 
 def run_facts(run: RunSpec) -> dict[str, Any]:
@@ -219,11 +259,22 @@ def run_of(facts: Mapping[str, Any]) -> RunSpec:
     return RunSpec(
         **{
             **values,
-            "recipe": Recipe(**recipe),
-            "numerics": Numerics(**values["numerics"]),
+            "recipe": _recipe_of(tuple(recipe.items()), tuple(map(type, recipe.values()))),
+            "numerics": _numerics_of(tuple(values["numerics"].items())),
             "files": tuple((path, digest) for path, digest in values["files"]),
         }
     )
+
+
+@lru_cache(maxsize=256)
+def _recipe_of(fields: tuple[tuple[str, Any], ...], types: tuple[type, ...]) -> Recipe:
+    """Recipes are few and runs are many. 0 and 0.0 are equal but make different identities, hence the types."""
+    return Recipe(**dict(fields))
+
+
+@lru_cache(maxsize=256)
+def _numerics_of(fields: tuple[tuple[str, Any], ...]) -> Numerics:
+    return Numerics(**dict(fields))
 
 
 def packed_arrays(arrays: Arrays) -> bytes:

@@ -8,7 +8,7 @@ import pytest
 from labelbench.errors import InputError, MachineError
 from labelbench.evaluation import Measurement, Score
 from labelbench.files import write_atomic
-from labelbench.recipes import find_recipe
+from labelbench.recipes import Recipe, find_recipe
 from labelbench.results import Cell, Results, run_facts, run_of
 from labelbench.runs import Numerics, RunSpec
 
@@ -103,3 +103,10 @@ def test_a_file_that_cannot_be_written_leaves_nothing_behind(tmp_path: Path) -> 
     with pytest.raises(MachineError, match="cannot write"):
         write_atomic(tmp_path / "taken", b"data")
     assert list(tmp_path.iterdir()) == [tmp_path / "taken"]
+
+
+def test_a_run_keeps_its_identity_whether_numbers_are_whole_or_not() -> None:
+    """0 and 0.0 are equal, and are different runs."""
+    runs = [RunSpec("digits", "category", "resnet8", 0, recipe=Recipe(warmup=warmup)) for warmup in (0.0, 0)]
+    assert runs[0].id != runs[1].id
+    assert [run_of(run_facts(run)).id for run in runs] == [run.id for run in runs]

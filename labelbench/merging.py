@@ -1,0 +1,160 @@
+"""Results of several machines or people in one folder."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from labelbench.errors import ConflictError, InputError
+from labelbench.files import disk_errors, read_json, write_atomic, write_json
+
+_SUITE = "suite.json"
+_FAILED = ".failed.json"
+_NAMED = 3
+# When and where a result was made does not make it another result.
+_CIRCUMSTANCES = frozenset({"finished", "started", "wall_seconds", "seconds", "environment", "plugins", "machine"})
+
+
+@dataclass(frozen=True)
+class Merged:
+    """What a merge did.
+
+    Attributes:
+        copied: files that were not there yet.
+        same: files that were there with the same content, or the same scores.
+    """
+
+    copied: int
+    same: int
+
+
+def merge(sources: Sequence[Path], into: Path) -> Merged:
+    """Bring the records of several results folders, and the arrays beside them, together in one.
+
+    Weights and other large files (``.work``) stay where they are; what is trained is not trained again, but an
+    evaluator added later trains anew. Nothing is written before everything has been compared, and an interrupted merge
+    is completed by the same command. ``suite.json`` is made anew: columns of all headlines, in order.
+
+    Args:
+        sources: results folders, two or more counting ``into`` if it exists.
+        into: made if it is not there; results that it holds take part.
+
+    Raises:
+        InputError: a source is no results folder.
+        ConflictError: two folders have different results under one name; it is named, and nothing is written.
+    """
+    for folder in sources:
+        if not folder.is_dir():
+            raise InputError(f"{folder} is no results folder; `labelbench run --results {folder}` makes one")
+    if into.exists() and not into.is_dir():
+        raise InputError(f"--into {into} is a file; expected a folder")
+    found = [(folder, _files_of(folder)) for folder in (*([into] if into.is_dir() else []), *sources)]
+    if not any(files for _, files in found):
+        raise InputError(f"{' and '.join(map(str, sources))} hold no results; expected folders of `labelbench run`")
+    chosen, same = _without_conflicts(found)
+    copies = [(name, folder) for name, folder in chosen.items() if folder.resolve() != into.resolve()]
+    # Arrays before the records that name them: a record that is there is complete.
+    for name, folder in sorted(copies, key=lambda pair: (pair[0].endswith(".json"), pair[0])):
+        with disk_errors("cannot read", folder / name):
+            data = (folder / name).read_bytes()
+        write_atomic(into / name, data)
+    _drop_old_failures(into)
+    _write_suite([folder for folder, _ in found], into)
+    return Merged(len(copies), same)
+
+
+def _files_of(folder: Path) -> list[str]:
+    """Records and arrays, relative to the folder, in order; no hidden file, and nothing that a run makes anew."""
+    found = []
+    with disk_errors("cannot read", folder):
+        for path, folders, files in os.walk(folder):
+            folders[:] = sorted(name for name in folders if not name.startswith("."))
+            inside = Path(path).relative_to(folder)
+            if len(inside.parts) == 4:
+                found += [(inside / name).as_posix() for name in sorted(files) if name.endswith((".json", ".npz"))]
+    return found
+
+
+def _without_conflicts(found: Sequence[tuple[Path, list[str]]]) -> tuple[dict[str, Path], int]:
+    """The folder that each file is taken from, the first that has it; and how many were there twice."""
+    chosen: dict[str, Path] = {}
+    conflicts = []
+    same = 0
+    for folder, names in found:
+        for name in names:
+            first = chosen.setdefault(name, folder)
+            if first.resolve() == folder.resolve():
+                continue
+            if _agree(first / name, folder / name):
+                same += 1
+            else:
+                conflicts.append(f"{name} of {first} and {folder}")
+    if conflicts:
+        more = f" and {len(conflicts) - _NAMED} more" if len(conflicts) > _NAMED else ""
+        raise ConflictError(
+            f"other results under the same name: {', '.join(conflicts[:_NAMED])}{more}; nothing is written, "
+            "remove those that are wrong"
+        )
+    return chosen, same
+
+
+def _agree(first: Path, second: Path) -> bool:
+    """Whether two files hold the same results."""
+    with disk_errors("cannot read", second):
+        left, right = first.read_bytes(), second.read_bytes()
+    if left == right:
+        return True
+    if first.name.endswith(_FAILED):
+        # Two machines may fail in their own words; either tells that something is to be done again.
+        return True
+    if first.suffix == ".json":
+        return bool(_results_in(first) == _results_in(second))
+    return _arrays_equal(first, second)
+
+
+def _results_in(file: Path) -> Any:
+    facts = read_json(file)
+    if not isinstance(facts, dict):
+        return facts
+    kept = {key: value for key, value in facts.items() if key not in _CIRCUMSTANCES}
+    return json.loads(json.dumps(kept, sort_keys=True))
+
+
+def _arrays_equal(first: Path, second: Path) -> bool:
+    """Compressed files may differ in their bytes with the version of a library."""
+    import zipfile
+
+    import numpy as np
+
+    try:
+        with np.load(first, allow_pickle=False) as left, np.load(second, allow_pickle=False) as right:
+            if left.files != right.files:
+                return False
+            return all(
+                np.array_equal(left[name], right[name], equal_nan=left[name].dtype.kind == "f") for name in left.files
+            )
+    except (ValueError, OSError, zipfile.BadZipFile):
+        return False
+
+
+def _drop_old_failures(into: Path) -> None:
+    """Remove records of failures of what has succeeded elsewhere."""
+    for name in _files_of(into):
+        succeeded = into / f"{name.removesuffix(_FAILED)}.json"
+        if name.endswith(_FAILED) and succeeded.exists():
+            with disk_errors("cannot remove", into / name):
+                (into / name).unlink(missing_ok=True)
+
+
+def _write_suite(folders: Sequence[Path], into: Path) -> None:
+    """What was asked for: the first folder's words, and the columns of all headlines."""
+    asked = [dict(read_json(folder / _SUITE)) for folder in folders if (folder / _SUITE).exists()]
+    if not asked:
+        return
+    columns = dict.fromkeys(column for facts in asked for column in facts.get("headline", ()))
+    names = list(dict.fromkeys(str(facts["name"]) for facts in asked if facts.get("name")))
+    write_json(into / _SUITE, {**asked[0], "name": " and ".join(names), "headline": list(columns)})

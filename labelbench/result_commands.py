@@ -1,0 +1,55 @@
+"""What the commands on finished results do: judge claims, and merge folders."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from labelbench.errors import InputError
+from labelbench.listing import output_console
+from labelbench.results import Results
+
+
+def show_claims(folder: Path, claims_file: Path | None, form: str | None, output: Path | None) -> None:
+    """Print the verdicts on a folder, or write them to a file.
+
+    Raises:
+        InputError: no results, or a claims file that cannot be used.
+        UnknownName: no such format, or a word that a claims file does not have.
+    """
+    from labelbench.claim_files import load_claims, paper_claims
+    from labelbench.exports import claims_alone, export_claims, to_rich
+    from labelbench.files import write_atomic
+    from labelbench.leaderboard import Leaderboard
+
+    if not folder.is_dir():
+        raise InputError(f"{folder} is no results folder; `labelbench run --results {folder}` makes one")
+    claims = load_claims(claims_file) if claims_file else paper_claims()
+    board = Leaderboard.of(Results(folder), claims)
+    if not board.verdicts:
+        raise InputError(
+            f"{folder} holds no measurement of a trained network; `labelbench run --results {folder}` does"
+        )
+    if form is None and output is None:
+        output_console().print(to_rich(claims_alone(board)))
+        return
+    text = export_claims(board, form or "markdown")
+    if output is None:
+        click.echo(text, nl=False)
+    else:
+        write_atomic(output, text.encode())
+
+
+def merge_folders(folders: Sequence[Path], into: Path) -> None:
+    """Merge results folders and say what was done.
+
+    Raises:
+        InputError: a folder holds no results.
+        ConflictError: two folders have different results under one name.
+    """
+    from labelbench.merging import merge
+
+    done = merge(folders, into)
+    click.echo(f"{into}: {done.copied} files copied, {done.same} were there already; `labelbench leaderboard {into}`")

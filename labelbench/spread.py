@@ -1,0 +1,161 @@
+"""Means and what is known of them: t-intervals, differences paired by seed, tests against a margin.
+
+Shares of few images come in steps, so that seeds may agree to the digit although they differ. Where a ``step`` is
+given, the standard deviation is taken to be no less than that of rounding to it: step / sqrt(12) for a number, and for
+the difference of two numbers step / sqrt(6).
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+# Digits kept of differences: numbers that are equal on paper differ by the rounding of floats.
+_ROUNDING = 12
+
+
+@dataclass(frozen=True)
+class Paired:
+    """Differences between two labels, seed by seed.
+
+    Attributes:
+        mean: of the differences.
+        std: sample standard deviation, None with fewer than two.
+        interval: 95 % t-interval of the mean, None with fewer than two.
+        seeds: the seeds that both have.
+    """
+
+    mean: float
+    std: float | None
+    interval: tuple[float, float] | None
+    seeds: tuple[int, ...]
+
+    @property
+    def n(self) -> int:
+        """How many pairs."""
+        return len(self.seeds)
+
+
+def differences(left: Mapping[int, float], right: Mapping[int, float]) -> dict[int, float]:
+    """``left - right`` for each seed for which both have a finite number, in the order of seeds.
+
+    >>> differences({1: 0.5, 0: 0.25}, {0: 0.125, 1: 0.25, 2: 1.0})
+    {0: 0.125, 1: 0.25}
+    """
+    found = {seed: round(left[seed] - right[seed], _ROUNDING) for seed in sorted(left.keys() & right.keys())}
+    return {seed: difference for seed, difference in found.items() if math.isfinite(difference)}
+
+
+def paired(left: Mapping[int, float], right: Mapping[int, float], step: float = 0.0) -> Paired | None:
+    """The paired difference of two labels whose numbers come in steps, or None if they share no seed."""
+    found = differences(left, right)
+    if not found:
+        return None
+    numbers = list(found.values())
+    return Paired(
+        statistics.fmean(numbers),
+        standard_deviation(numbers),
+        t_interval(numbers, least=of_difference(step)),
+        tuple(found),
+    )
+
+
+def standard_deviation(numbers: Sequence[float]) -> float | None:
+    """Sample standard deviation, None for fewer than two.
+
+    The standard library's works in exact fractions, a hundred times slower and to no use here.
+    """
+    if len(numbers) < 2:
+        return None
+    if min(numbers) == max(numbers):
+        # Their mean may be off by a rounding, and a spread of that size would decide everything.
+        return 0.0
+    mean = statistics.fmean(numbers)
+    return math.sqrt(math.fsum((number - mean) ** 2 for number in numbers) / (len(numbers) - 1))
+
+
+def of_difference(step: float) -> float:
+    """The least standard deviation of a difference of two numbers that come in steps."""
+    return step / math.sqrt(6)
+
+
+def of_number(step: float) -> float:
+    """The least standard deviation of numbers that come in steps."""
+    return step / math.sqrt(12)
+
+
+def t_interval(numbers: Sequence[float], level: float = 0.95, least: float = 0.0) -> tuple[float, float] | None:
+    """Student's interval of the mean: mean ± t * s / sqrt(n) with n - 1 degrees of freedom; None for fewer than two.
+
+    Args:
+        numbers: any.
+        level: how often it covers the mean.
+        least: standard deviation that s is not below.
+
+    >>> low, high = t_interval([1.0, 2.0, 3.0])
+    >>> round(low, 3), round(high, 3)
+    (-0.484, 4.484)
+    """
+    if len(numbers) < 2:
+        return None
+    mean = statistics.fmean(numbers)
+    half = _quantile((1 + level) / 2, len(numbers) - 1) * _standard_error(numbers, least)
+    return mean - half, mean + half
+
+
+def p_above(numbers: Sequence[float], bound: float, least: float = 0.0) -> float:
+    """One-sided p-value of "the mean is at most ``bound``" (Student's t): small if the mean is shown to lie above.
+
+    Args:
+        numbers: two or more. If all are equal, the p-value is 0 above the bound and 1 elsewhere.
+        bound: where the hypothesis ends.
+        least: standard deviation that theirs is not below.
+    """
+    distance = round(statistics.fmean(numbers) - bound, _ROUNDING)
+    error = _standard_error(numbers, least)
+    if error == 0:
+        return 0.0 if distance > 0 else 1.0
+    from scipy.special import stdtr
+
+    return float(stdtr(len(numbers) - 1, -distance / error))
+
+
+def p_below(numbers: Sequence[float], bound: float, least: float = 0.0) -> float:
+    """As :func:`p_above`, of "the mean is at least ``bound``"."""
+    return p_above([-number for number in numbers], -bound, least)
+
+
+def p_equivalent(numbers: Sequence[float], margin: float, least: float = 0.0) -> float:
+    """p-value of "the mean lies ``margin`` or more from 0": the larger of two one-sided tests (Schuirmann 1987)."""
+    return max(p_above(numbers, -margin, least), p_below(numbers, margin, least))
+
+
+def p_any(p_values: Iterable[float]) -> float:
+    """p-value of "all hypotheses are true" (Simes 1986): small if one of them is shown to be false.
+
+    Valid for independent and for positively dependent tests, such as scores of the same networks.
+
+    >>> p_any([0.02, 1.0]), p_any([0.02, 0.02])
+    (0.04, 0.02)
+    """
+    ordered = sorted(p_values)
+    return min((len(ordered) * p / rank for rank, p in enumerate(ordered, 1)), default=1.0)
+
+
+def disjoint(left: tuple[float, float], right: tuple[float, float]) -> bool:
+    """Whether two intervals have no point in common."""
+    return left[0] > right[1] or right[0] > left[1]
+
+
+def _standard_error(numbers: Sequence[float], least: float) -> float:
+    return max(standard_deviation(numbers) or 0.0, least) / math.sqrt(len(numbers))
+
+
+@lru_cache(maxsize=4096)
+def _quantile(probability: float, degrees: int) -> float:
+    from scipy.special import stdtrit
+
+    return float(stdtrit(degrees, probability))

@@ -1,0 +1,130 @@
+"""What a leaderboard's tables are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Column:
+    """One score of one evaluator.
+
+    Attributes:
+        evaluator: its name as the user wrote it.
+        score: the score's name.
+        unit, higher_is_better: as the score says.
+    """
+
+    evaluator: str
+    score: str
+    unit: str = ""
+    higher_is_better: bool | None = None
+
+    @property
+    def key(self) -> str:
+        """``evaluator/score``, as a suite names it in ``headline``."""
+        return f"{self.evaluator}/{self.score}"
+
+
+@dataclass(frozen=True)
+class Value:
+    """One score of one row over its seeds.
+
+    Attributes:
+        mean: over the seeds that have a value, or None.
+        std: sample standard deviation over them, None with fewer than two.
+        seeds: the seeds that have a value, rising.
+        interval: 95 %: Student's t over the seeds, or, with a single seed, that of the score over the test images.
+        note: why there is no value, or what must be known about it.
+        numbers: the value of each seed, in the order of ``seeds``.
+        step: the smallest difference that two seeds can have, 0 if there is none: a share of 50 images comes in steps
+            of 0.02.
+        best: whether it is better than that of every other label of the same data set, backbone and settings, and
+            separated from each of them.
+    """
+
+    mean: float | None
+    std: float | None
+    seeds: tuple[int, ...]
+    interval: tuple[float, float] | None
+    note: str
+    numbers: tuple[float, ...] = ()
+    step: float = 0.0
+    best: bool = False
+
+    @property
+    def by_seed(self) -> dict[int, float]:
+        """The value of each seed."""
+        return dict(zip(self.seeds, self.numbers, strict=True))
+
+    @property
+    def interval_of(self) -> str:
+        """What the interval is taken over: ``"seeds"``, ``"images"``, or nothing."""
+        return "" if self.interval is None else "seeds" if len(self.seeds) > 1 else "images"
+
+
+@dataclass(frozen=True)
+class Flag:
+    """A finding that an evaluator raised about a row.
+
+    Attributes:
+        name: of the score that carries it.
+        raised: for how many seeds.
+        measured: how many seeds were looked at.
+    """
+
+    name: str
+    raised: int
+    measured: int
+
+    def __str__(self) -> str:
+        return self.name if self.raised == self.measured else f"{self.name} {self.raised}/{self.measured}"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One label under one combination of settings.
+
+    Attributes:
+        dataset, backbone, label: names; backbone is empty in tables of labels alone.
+        settings: letter of the legend.
+        seeds: seeds that were measured.
+        values: by column key; a missing key was not measured.
+        notes: what must be known about the row.
+        flags: findings that some evaluator raised about the row.
+    """
+
+    dataset: str
+    backbone: str
+    label: str
+    settings: str
+    seeds: tuple[int, ...]
+    values: Mapping[str, Value]
+    notes: tuple[str, ...] = ()
+    flags: tuple[Flag, ...] = ()
+
+    @property
+    def place(self) -> tuple[str, str, str]:
+        """What rows must share to be compared: data set, backbone and settings."""
+        return self.dataset, self.backbone, self.settings
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows that share columns."""
+
+    title: str
+    columns: tuple[Column, ...]
+    rows: tuple[Row, ...]
+
+
+def shown_number(number: float, unit: str, *, signed: bool = False) -> str:
+    """A number as tables show it: shares in percent with one decimal, others with four digits.
+
+    >>> shown_number(0.5, "share"), shown_number(0.5, "share", signed=True), shown_number(6.58749, "bits")
+    ('50.0', '+50.0', '6.587')
+    """
+    sign = "+" if signed else ""
+    # What rounds to nothing has no sign.
+    return format(number * 100, f"{sign}z.1f") if unit == "share" else format(number, f"{sign}.4g")
