@@ -72,12 +72,13 @@ def distance_matrices(sets: Mapping[str, LabelSet], class_names: tuple[str, ...]
     return figure
 
 
-def picture(figure: Figure, form: str) -> bytes:
+def picture(figure: Figure, form: str, dpi: int = 150) -> bytes:
     """A figure as the bytes of a file; equal figures give equal bytes.
 
     Args:
         figure: any figure.
         form: one of :data:`FORMATS`.
+        dpi: pixels in an inch of what is no vector.
 
     Raises:
         InputError: another format.
@@ -85,11 +86,16 @@ def picture(figure: Figure, form: str) -> bytes:
     if form not in FORMATS:
         raise InputError(f"picture format {form!r}; expected one of {', '.join(FORMATS)}")
     import matplotlib as mpl
+    from matplotlib.text import Text
 
+    for text in figure.findobj(Text):
+        # Names are shown as they are: a $ in them begins no formula.
+        text.set_parse_math(False)
     buffer = io.BytesIO()
     undated: dict[str, str | None] = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(form, {})  # type: ignore[assignment]
-    with mpl.rc_context({"svg.hashsalt": "labelbench"}):
-        figure.savefig(buffer, format=form, dpi=150, metadata=undated)
+    # TrueType, as publishers ask for: text in PDF can be searched. In SVG it is outlines, since fonts differ.
+    with mpl.rc_context({"svg.hashsalt": "labelbench", "pdf.fonttype": 42}):
+        figure.savefig(buffer, format=form, dpi=dpi, metadata=undated)
     return buffer.getvalue()
 
 
