@@ -1,0 +1,46 @@
+"""Docstrings as Markdown: the marks that plain-text readers know become links, code and examples."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+from typing import Any
+
+from griffe import Extension, Object
+
+_ROLE = re.compile(r":(?:class|func|meth|attr|data|mod):`~?([\w.]+)`")
+_EXAMPLE = re.compile(r"(?:^[ ]*>>>.*\n(?:^[ ]*(?!>>>)\S.*\n?)*)+", re.MULTILINE)
+_INTERFACE = Path(__file__).parents[1] / "labelbench" / "__init__.py"
+
+
+class Docstrings(Extension):
+    """Turns each docstring into Markdown before it is parsed."""
+
+    def __init__(self) -> None:
+        tree = ast.parse(_INTERFACE.read_text(encoding="utf-8"))
+        found = (node.value for node in tree.body if isinstance(node, ast.Assign) and "__all__" in ast.unparse(node))
+        self.public: set[str] = {name for value in found for name in ast.literal_eval(value)}
+
+    def on_object(self, *, obj: Object, **_: Any) -> None:
+        """Rewrite the docstring of one object."""
+        if obj.docstring:
+            obj.docstring.value = self.markdown(obj.docstring.value)
+
+    def markdown(self, text: str) -> str:
+        """References become links where the page has a target for them, and examples become code."""
+        text = re.sub(r"::\n(?=\n)", ":\n", text)
+        return _EXAMPLE.sub(_fenced, _ROLE.sub(self._reference, text))
+
+    def _reference(self, role: re.Match[str]) -> str:
+        name = role[1]
+        public = name.rpartition(".")[2]
+        if public in self.public and name in (public, f"labelbench.{public}"):
+            return f"[`{name}`][labelbench.{public}]"
+        return f"`{name}`"
+
+
+def _fenced(example: re.Match[str]) -> str:
+    lines = example[0].rstrip("\n").split("\n")
+    indent = " " * (len(lines[0]) - len(lines[0].lstrip()))
+    return "\n".join([f"{indent}```pycon", *lines, f"{indent}```", ""])

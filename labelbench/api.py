@@ -1,0 +1,140 @@
+"""The benchmark from Python: what ``labelbench run`` and ``labelbench leaderboard`` do, for scripts and notebooks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from labelbench.errors import InputError
+from labelbench.records import ScoreTable
+from labelbench.results import Results
+from labelbench.settings import Settings, use_settings
+from labelbench.suite import Suite
+
+if TYPE_CHECKING:
+    from labelbench.leaderboard import Leaderboard
+    from labelbench.planning import Plan
+    from labelbench.progress import Reporter
+    from labelbench.recipes import Recipe
+    from labelbench.runner import Outcome
+
+
+def run(
+    suite: str | Suite = "quick",
+    *,
+    datasets: str | Sequence[str] | None = None,
+    labels: str | Sequence[str] | None = None,
+    backbones: str | Sequence[str] | None = None,
+    evaluators: str | Sequence[str] | None = None,
+    seeds: int | str | Sequence[int] | None = None,
+    recipe: str | Recipe | None = None,
+    epochs: int | None = None,
+    train_fraction: float | None = None,
+    test_images: int | None = None,
+    numerics: str | None = None,
+    device: str = "auto",
+    threads: int | None = None,
+    overwrite: str = "missing",
+    results: str | Path | None = None,
+    settings: Settings | None = None,
+    progress: bool = True,
+) -> ScoreTable:
+    """Train and measure what a suite asks for and is missing, as ``labelbench run`` does.
+
+    What is finished is never computed again, and a call that is interrupted goes on when it is made again.
+
+    Args:
+        suite: a shipped suite (``"quick"``), the path of a ``.toml`` file, or a :class:`labelbench.Suite`.
+        datasets, labels, backbones, evaluators: one name or several; each replaces that axis of the suite.
+        seeds: a count (3 means 0, 1 and 2), or a sequence of seeds.
+        recipe: name of a recipe, or a :class:`labelbench.Recipe`: how networks are trained.
+        epochs: passes over the training images; the recipe's milestones scale with them.
+        train_fraction: share of the training images, above 0 to 1.
+        test_images: how many test images are measured, drawn evenly over classes.
+        numerics: ``"exact"`` or ``"fast"``.
+        device: ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"mps"``.
+        threads: threads on a CPU; None for all cores.
+        overwrite: ``"missing"`` does what is absent, failed or interrupted; ``"never"`` leaves failures alone;
+            ``"always"`` does everything again.
+        results: results folder; None for ``results/<name of the suite>``.
+        settings: where files are looked for, and whether the network may be used; None for those in force.
+        progress: whether progress is written to standard error.
+
+    Returns:
+        Every score in the results folder, those of earlier calls included. Parts that failed are in its
+        ``failures``; the others are done all the same.
+
+    Raises:
+        InputError: a name or value that cannot be used, before anything is computed.
+        PluginError: an installed plugin broke its contract while the suite was planned.
+        MachineError: the machine refuses (disk, device, network); what is finished stays.
+    """
+    from rich.console import Console
+
+    from labelbench.progress import Reporter
+
+    chosen = (suite if isinstance(suite, Suite) else Suite.load(str(suite))).changed(
+        datasets=datasets,
+        labels=labels,
+        backbones=backbones,
+        evaluators=evaluators,
+        seeds=seeds,
+        recipe=recipe,
+        epochs=epochs,
+        train_fraction=train_fraction,
+        test_images=test_images,
+        numerics=numerics,
+    )
+    with use_settings(settings) if settings else nullcontext():
+        plan, folder = planned(chosen, results, device=device, threads=threads, overwrite=overwrite)
+        with Reporter(Console(stderr=True, quiet=not progress)) as reporter:
+            carry_out(plan, folder, reporter, overwrite=overwrite)
+    return ScoreTable.of(folder)
+
+
+def load_results(folder: str | Path) -> ScoreTable:
+    """Every score of a results folder, as ``labelbench run`` or :func:`run` left it; nothing is computed.
+
+    Args:
+        folder: a results folder, such as ``"results/quick"``.
+
+    Raises:
+        InputError: no such folder, no results in it, or a file in it is damaged.
+    """
+    path = Path(folder)
+    if not path.is_dir():
+        raise InputError(f"{path} is no results folder; `labelbench run --results {path}` makes one")
+    table = ScoreTable.of(Results(path))
+    if not table and not table.failures:
+        raise InputError(f"{path} holds no results; `labelbench run --results {path}` makes some")
+    return table
+
+
+def planned(
+    suite: Suite, results: str | Path | None, *, device: str, threads: int | None, overwrite: str
+) -> tuple[Plan, Results]:
+    """What a suite asks for on this machine, and the folder that tells what of it is done."""
+    from labelbench.machine import resolve_numerics
+    from labelbench.planning import plan
+
+    folder = Results(Path(results or Path("results", suite.name)))
+    return plan(suite, resolve_numerics(suite.numerics, device, threads), folder, overwrite), folder
+
+
+def carry_out(plan: Plan, results: Results, reporter: Reporter, *, overwrite: str) -> tuple[Outcome, Leaderboard]:
+    """Do what a plan says is missing, and write the leaderboard beside the results.
+
+    Raises:
+        InputError, MachineError: as :meth:`labelbench.runner.Runner.run` does.
+    """
+    from labelbench.exports import to_markdown
+    from labelbench.files import write_atomic
+    from labelbench.leaderboard import Leaderboard
+    from labelbench.runner import Runner
+
+    outcome = Runner(plan, results, reporter, overwrite=overwrite == "always").run()
+    board = Leaderboard.of(results)
+    write_atomic(results.folder / "leaderboard.md", to_markdown(board).encode())
+    return outcome, board

@@ -1,0 +1,101 @@
+"""What scripts, notebooks and plugins may import: the list is pinned, and every name on it explains itself."""
+
+from __future__ import annotations
+
+import inspect
+import subprocess
+import sys
+
+import pytest
+
+import labelbench
+
+# A name that is added is a promise, a name that is lost breaks others' plugins: either is written down here too.
+PUBLIC = [
+    "Attack",
+    "AttackResult",
+    "Context",
+    "Dataset",
+    "Evaluator",
+    "GradientSource",
+    "Images",
+    "InputError",
+    "LabelSet",
+    "LabelbenchError",
+    "MachineError",
+    "Measurement",
+    "Needs",
+    "Network",
+    "PluginError",
+    "Recipe",
+    "RunSpec",
+    "Score",
+    "ScoreRecord",
+    "ScoreTable",
+    "Settings",
+    "Split",
+    "Suite",
+    "Trained",
+    "Unavailable",
+    "UnknownName",
+    "current_settings",
+    "derived_seed",
+    "find_dataset",
+    "folded",
+    "frozen",
+    "hookimpl",
+    "label",
+    "load_results",
+    "loss_named",
+    "run",
+    "run_attack",
+    "split_indices",
+    "wilson_interval",
+]
+
+
+def test_the_public_interface_is_the_pinned_list() -> None:
+    assert sorted(labelbench.__all__) == PUBLIC
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_a_public_name_is_found_and_explains_itself(name: str) -> None:
+    found = getattr(labelbench, name)
+    if name == "hookimpl":
+        assert found.project_name == "labelbench"
+        return
+    documentation = inspect.getdoc(found) or ""
+    assert documentation.partition("\n")[0].strip().endswith((".", ":")), f"{name} says nothing about itself"
+    if inspect.isclass(found):
+        assert documentation != inspect.getdoc(found.__mro__[1]), f"{name} has the docstring of its base"
+        for attribute, value in vars(found).items():
+            if inspect.isfunction(value) and not attribute.startswith("_"):
+                assert inspect.getdoc(getattr(found, attribute)), f"{name}.{attribute} has no docstring"
+
+
+def test_a_type_checker_sees_what_is_found_at_run_time() -> None:
+    """The imports under TYPE_CHECKING name the same objects as the table that is used when a name is first read."""
+    import ast
+    from pathlib import Path
+
+    source = ast.parse(Path(labelbench.__file__).read_text(encoding="utf-8"))
+    block = next(node for node in source.body if isinstance(node, ast.If))
+    seen = {
+        alias.asname or alias.name: (node.module or "").removeprefix("labelbench.")
+        for node in block.body
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+    assert seen == labelbench._HOME
+
+
+def test_a_name_that_is_not_there_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="no attribute 'LabelSets'"):
+        labelbench.LabelSets  # noqa: B018
+
+
+def test_importing_the_interface_loads_nothing_heavy() -> None:
+    heavy = {"torch", "timm", "librosa", "matplotlib"}
+    code = f"import sys, labelbench; dir(labelbench); print({heavy} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
