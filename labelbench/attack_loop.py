@@ -28,6 +28,11 @@ def to_pixels(images: Tensor | np.ndarray, device: torch.device) -> Tensor:
     return given.to(device, torch.float32)
 
 
+def _indices(classes: Tensor | np.ndarray) -> Tensor:
+    """Class indices as int64; arrays are copied, since they may be read-only."""
+    return torch.as_tensor(classes if isinstance(classes, Tensor) else np.array(classes), dtype=torch.int64)
+
+
 def nearest_others(labels: LabelSet, outputs: Tensor, classes: Tensor, count: int) -> Tensor:
     """The ``count`` classes nearest to each output that are not its true class, ``(batch, count)`` int64."""
     others = labels.logits(outputs).scatter(1, classes[:, None], -torch.inf)
@@ -89,8 +94,8 @@ class AttackLoop:
         self.is_own_source = source is None
         self.images = images
         self.device = network.mean.device
-        self.classes = torch.as_tensor(np.array(classes), dtype=torch.int64).to(self.device)
-        self.targets = None if targets is None else torch.as_tensor(np.array(targets)).to(self.device)
+        self.classes = _indices(classes).to(self.device)
+        self.targets = None if targets is None else _indices(targets).to(self.device)
         self.normalised = attack.units == "normalised"
         zero_one = torch.tensor([0.0, 1.0], device=self.device).view(2, 1, 1, 1).expand(2, 3, 1, 1)
         self.range = network.normalise(zero_one) if self.normalised else zero_one
@@ -161,7 +166,9 @@ class AttackLoop:
             return self.targets[picked]
         rank = self.settings.target_rank
         if rank >= self.labels.num_classes:
-            raise InputError(f"attack target_rank is {rank}; the label has {self.labels.num_classes - 1} other classes")
+            raise InputError(
+                f"attack target_rank is {rank}; expected 1 to {self.labels.num_classes - 1}, the label's other classes"
+            )
         with torch.no_grad():
             outputs = self._outputs(self.network, origin)
         self.queries += len(origin)

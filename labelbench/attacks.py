@@ -58,6 +58,11 @@ class Attack:
 
     Raises:
         InputError: a setting that is out of its range.
+
+    >>> fgsm = Attack(epsilons=(2 / 255, 8 / 255))
+    >>> pgd = Attack(epsilons=(2 / 255, 8 / 255), steps=20, step=0.25, schedule="cosine", start="random", restarts=2)
+    >>> fgsm.steps, [round(pgd.step_at(index), 3) for index in (0, 10, 19)]
+    (1, [0.25, 0.125, 0.002])
     """
 
     epsilons: tuple[float, ...]
@@ -161,6 +166,21 @@ def run_attack(
 
     Raises:
         InputError: arguments that do not fit each other or the label.
+
+    An image of two pixels' colours, a network that outputs their mean, and labels 0 and 1; 0.4 decodes to class 0
+    until an attack may add more than 0.1:
+
+    >>> import torch
+    >>> class Mean(nn.Module):
+    ...     num_features = 1
+    ...     def forward(self, images):
+    ...         return images.flatten(1).mean(dim=1, keepdim=True)
+    >>> network = Network(Mean(), (1,), mean=(0, 0, 0), std=(1, 1, 1))
+    >>> network.head.layers = nn.Identity()
+    >>> images = torch.full((1, 3, 1, 2), 0.4)
+    >>> result = run_attack(Attack(epsilons=(0, 0.05, 0.2)), network, LabelSet([[0], [1]]), images, torch.tensor([0]))
+    >>> result.predictions.tolist()
+    [[0], [0], [1]]
     """
     asked = np.ones((len(attack.epsilons), len(images)), dtype=bool) if asked is None else asked
     if asked.shape != (len(attack.epsilons), len(images)) or len(classes) != len(images):
@@ -175,7 +195,7 @@ def run_attack(
             for chosen in _chunks(pending, rows):
                 run.attack(chosen, pending[:, chosen], restart)
                 report((restart + (chosen[-1] + 1) / len(images)) / attack.restarts)
-            pending &= run.predictions == np.asarray(classes)
+            pending &= run.predictions == run.classes.numpy(force=True)
     return AttackResult(run.predictions, run.evaluated, run.unbroken, run.zero, run.queries, run.perturbed)
 
 

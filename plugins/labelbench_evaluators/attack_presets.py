@@ -23,14 +23,12 @@ class Library:
     Attributes:
         name: ``"apgd-ce"``, ``"apgd-dlr"`` or ``"square"`` of torchattacks, or ``"autoattack"``.
         amount: gradient steps on, or queries of, each image.
-        sample: survivors it is tried on first at each epsilon; if it breaks over 2 % of them, on all of them.
-        largest_only: tried only at the largest epsilon that anything survived.
+        sample: images it is tried on first at each epsilon; if it breaks over 2 % of them, on all that are to be tried.
     """
 
     name: str
     amount: int
     sample: int
-    largest_only: bool = False
 
 
 @dataclass(frozen=True)
@@ -107,7 +105,7 @@ STRENGTHS: Mapping[str, Strength] = MappingProxyType(
             libraries=(
                 Library("apgd-ce", amount=50, sample=100),
                 Library("apgd-dlr", amount=50, sample=100),
-                Library("autoattack", amount=100, sample=30, largest_only=True),
+                Library("autoattack", amount=100, sample=30),
             ),
             gradient_free=Library("square", amount=2000, sample=150),
             noise=25,

@@ -22,7 +22,7 @@ from labelbench_evaluators.attack_presets import (
     Library,
 )
 from labelbench_evaluators.attack_protocols import EPSILONS, PROTOCOLS, paper_targets
-from labelbench_evaluators.attack_search import NOBODY, Attacker, Survivors
+from labelbench_evaluators.attack_search import NOBODY, Attacker, Survivors, downwards
 
 Arrays = Mapping[str, np.ndarray]
 Report = Callable[[float], None]
@@ -72,10 +72,8 @@ class _Evaluation:
 
     def measure(self) -> Measurement:
         zero = self._zero_gradients()
-        survivors = Survivors(self.classes, self.right, len(self.epsilons))
-        for name, attack in self.attacks.items():
-            part = self._part(f"pixels {name}", self._engine(self._pixels(attack), survivors.alive))
-            survivors.add(name, part["read"])
+        survivors = Survivors(self.classes, np.tile(self.right, (len(self.epsilons), 1)))
+        self._search("pixels", survivors, {name: self._pixels(attack) for name, attack in self.attacks.items()})
         for library in self.libraries:
             part = self._part(library.name, self._library(library, survivors.alive))
             survivors.add(library.name, part["read"])
@@ -158,8 +156,24 @@ class _Evaluation:
     def _engine(self, attack: Attack, asked: np.ndarray, **rest: Any) -> Any:
         return lambda report: self.attacker.engine(attack, asked, report, **rest)
 
-    def _library(self, library: Library, asked: np.ndarray) -> Any:
-        return lambda report: self.attacker.library(library, self.epsilons, asked)
+    def _downwards(self, attack: Attack, alive: np.ndarray, **rest: Any) -> Any:
+        def compute(report: Report) -> Arrays:
+            return downwards(self.classes, alive, lambda asked: self.attacker.engine(attack, asked, **rest))
+
+        return compute
+
+    def _library(self, library: Library, alive: np.ndarray) -> Any:
+        def compute(report: Report) -> Arrays:
+            return downwards(self.classes, alive, lambda asked: self.attacker.library(library, self.epsilons, asked))
+
+        return compute
+
+    def _search(self, prefix: str, survivors: Survivors, attacks: Mapping[str, Attack]) -> None:
+        """The first attack at every epsilon in one pass, the others from the largest epsilon that was survived down."""
+        for name, attack in attacks.items():
+            how = self._downwards if survivors.names else self._engine
+            part = self._part(f"{prefix} {name}", how(attack, survivors.alive))
+            survivors.add(name, part["read"])
 
     def _total(self, names: list[str]) -> dict[str, int]:
         """Gradients and queries spent on the attacks of these names within pixel epsilons."""
@@ -223,11 +237,10 @@ class _Evaluation:
 
     def _at_paper_epsilons(self) -> np.ndarray:
         """``(epsilons, n)`` bool: what survives the first attacks of the preset at the paper's epsilons."""
-        survivors = Survivors(self.classes, self.right, len(PAPER_EPSILONS))
-        for name, attack in list(self.attacks.items())[: self.strength.comparison]:
-            in_units = replace(attack, units="normalised", epsilons=PAPER_EPSILONS)
-            part = self._part(f"normalised {name}", self._engine(in_units, survivors.alive))
-            survivors.add(name, part["read"])
+        survivors = Survivors(self.classes, np.tile(self.right, (len(PAPER_EPSILONS), 1)))
+        chosen = list(self.attacks.items())[: self.strength.comparison]
+        in_units = {name: replace(each, units="normalised", epsilons=PAPER_EPSILONS) for name, each in chosen}
+        self._search("normalised", survivors, in_units)
         return survivors.alive
 
     def _checks(self, gradient_alive: np.ndarray, noise: np.ndarray) -> dict[str, diagnosis.Finding]:

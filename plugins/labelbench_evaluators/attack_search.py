@@ -25,11 +25,15 @@ class Survivors:
         alive: ``(epsilons, n)`` bool.
         broken_by: ``(epsilons, n)`` int8: index into ``names`` of the attack that broke an image, -1 for none.
         names: attacks tried so far.
+
+    Args:
+        classes: as above.
+        alive: those to begin with.
     """
 
-    def __init__(self, classes: np.ndarray, right: np.ndarray, epsilons: int) -> None:
+    def __init__(self, classes: np.ndarray, alive: np.ndarray) -> None:
         self.classes = classes
-        self.alive = np.tile(right, (epsilons, 1))
+        self.alive = alive
         self.broken_by = np.full(self.alive.shape, NOBODY, dtype=np.int8)
         self.names: list[str] = []
 
@@ -43,6 +47,36 @@ class Survivors:
         self.alive = before & ~np.logical_or.accumulate(hits, axis=0)
         self.broken_by[before & ~self.alive] = len(self.names)
         self.names.append(name)
+
+
+def downwards(classes: np.ndarray, alive: np.ndarray, attack: Callable[[np.ndarray], Arrays]) -> Arrays:
+    """Attack every survivor at the largest epsilon that it survived, and what breaks there at the next smaller one.
+
+    What an attack cannot break within a ball it is not tried on within smaller ones: whatever it could find there lies
+    in the larger ball too.
+
+    Args:
+        classes: ``(n,)`` true classes.
+        alive: ``(epsilons, n)`` bool, at epsilons in rising order; what lives at one lives at all smaller ones.
+        attack: takes ``(epsilons, n)`` bool of what to attack, gives arrays with ``read`` of that shape and counts.
+
+    Returns:
+        The arrays of all calls, ``read`` in one and counts added up.
+    """
+    survivors = Survivors(classes, alive)
+    tried = np.zeros_like(alive)
+    total: Arrays = {}
+    while True:
+        largest = survivors.alive.sum(axis=0) - 1
+        asked = survivors.alive & (np.arange(len(alive))[:, None] == largest) & ~tried
+        if total and not asked.any():
+            return total
+        found = attack(asked)
+        survivors.add("", found["read"])
+        tried |= asked
+        for name, array in found.items():
+            before = total.get(name, NOBODY if name == "read" else 0)
+            total[name] = np.where(asked, array, before) if name == "read" else before + array
 
 
 class Attacker:
@@ -88,23 +122,16 @@ class Attacker:
         """Another library's attack: on a sample at each epsilon, and on the rest where the sample is not safe."""
         read = np.full(asked.shape, NOBODY, dtype=np.int32)
         cost = np.zeros(2, dtype=np.int64)
-        done = np.zeros(asked.shape[1], dtype=bool)
-        rows = [index for index in range(len(epsilons)) if asked[index].any()]
-        for index in rows[-1:] if library.largest_only else rows:
-            remaining = np.flatnonzero(asked[index] & ~done)
-            chosen = remaining[: library.sample]
-            if len(remaining):
-                chosen = remaining[np.unique(np.linspace(0, len(remaining) - 1, library.sample).astype(int))]
+        for index in np.flatnonzero(asked.any(axis=1)):
+            remaining = np.flatnonzero(asked[index])
+            chosen = remaining[np.unique(np.linspace(0, len(remaining) - 1, library.sample).astype(int))]
             while len(chosen):
                 found = self._run_library(library, epsilons[index], chosen)
                 read[index, chosen] = found.predictions
                 cost += found.gradients, found.queries
                 broken = found.predictions != self.classes[chosen]
-                done[chosen[broken]] = True
                 remaining = np.setdiff1d(remaining, chosen)
                 chosen = remaining if broken.mean() > SAMPLE_BREAKS else remaining[:0]
-            # In a larger ball these are broken as well.
-            read[index + 1 :, done] = np.where(asked[index + 1 :, done], read[index, done], NOBODY)
         return {"read": read, "gradients": cost[:1], "queries": cost[1:]}
 
     def _run_library(self, library: Library, epsilon: float, chosen: np.ndarray) -> Any:

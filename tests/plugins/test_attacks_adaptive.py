@@ -22,7 +22,7 @@ from labelbench.networks import Network
 from labelbench.runs import RunSpec
 from labelbench_evaluators.attack_libraries import Classifier
 from labelbench_evaluators.attack_presets import STRENGTHS, Library
-from labelbench_evaluators.attack_search import Attacker, Survivors
+from labelbench_evaluators.attack_search import Attacker, Survivors, downwards
 from labelbench_evaluators.attacks_adaptive import EPSILONS, attacks_adaptive, transfer_run
 
 MakeBench = Callable[..., Any]
@@ -115,7 +115,7 @@ def test_attacks_that_a_label_has_too_few_classes_for_are_left_out() -> None:
 
 
 def test_what_breaks_within_a_small_ball_is_broken_within_larger_ones_and_stays_broken() -> None:
-    survivors = Survivors(np.array([0, 1, 2]), np.array([True, True, False]), epsilons=3)
+    survivors = Survivors(np.array([0, 1, 2]), np.tile([True, True, False], (3, 1)))
     survivors.add("first", np.array([[0, 1, -1], [5, 1, -1], [0, 1, -1]]))
     np.testing.assert_array_equal(survivors.alive, [[1, 1, 0], [0, 1, 0], [0, 1, 0]])
     survivors.add("second", np.array([[7, 1, -1], [-1, 1, -1], [-1, 4, -1]]))
@@ -130,23 +130,31 @@ def test_another_library_s_attack_goes_beyond_its_sample_only_where_the_sample_b
 ) -> None:
     bench = digit_bench("category", images=60)
     right = bench.labels.nearest(bench.context.outputs()).numpy() == bench.test.classes
-    epsilons = (step / 2, step)
-    part = Attacker(bench.context).library(Library("square", amount=20, sample=10), epsilons, np.tile(right, (2, 1)))
-    tried = part["read"] != -1
-    assert not tried[:, ~right].any()
-    assert tried[0].sum() == (right.sum() if everyone else 10)
-    broken = tried & (part["read"] != bench.test.classes)
-    assert (broken[1] >= broken[0]).all()
-    assert broken.any() == everyone
+    part = Attacker(bench.context).library(Library("square", amount=20, sample=10), (step,), right[None])
+    tried = part["read"][0] != -1
+    assert not tried[~right].any()
+    assert tried.sum() == (right.sum() if everyone else 10)
+    assert (part["read"][0] != bench.test.classes)[tried].any() == everyone
 
 
-def test_another_library_s_attack_can_be_kept_to_the_largest_epsilon_with_survivors(digit_bench: MakeBench) -> None:
-    bench = digit_bench("category", images=20)
-    asked = np.zeros((3, 20), dtype=bool)
-    asked[:2] = bench.labels.nearest(bench.context.outputs()).numpy() == bench.test.classes
-    library = Library("square", amount=5, sample=4, largest_only=True)
-    read = Attacker(bench.context).library(library, (1e-9, 2e-9, 3e-9), asked)["read"]
-    assert (read != -1).sum(axis=1).tolist() == [0, 4, 0]
+def test_an_attack_goes_down_from_the_largest_epsilon_that_was_survived_as_long_as_it_breaks() -> None:
+    alive = np.array([[1, 1, 1, 0], [1, 1, 1, 0], [1, 1, 0, 0]], dtype=bool)
+    weakest_broken = np.array([2, 0, 1, 0])
+    calls = []
+
+    def attack(asked: np.ndarray) -> dict[str, np.ndarray]:
+        calls.append(asked.astype(int).tolist())
+        breaks = np.arange(3)[:, None] >= weakest_broken
+        return {"read": np.where(asked, breaks.astype(int), -1), "queries": np.array([asked.sum()])}
+
+    found = downwards(np.zeros(4, dtype=int), alive, attack)
+    assert calls == [
+        [[0, 0, 0, 0], [0, 0, 1, 0], [1, 1, 0, 0]],
+        [[0, 0, 1, 0], [1, 1, 0, 0], [0, 0, 0, 0]],
+        [[0, 1, 0, 0], [0, 0, 0, 0], [0, 0, 0, 0]],
+    ]
+    np.testing.assert_array_equal(found["read"], [[-1, 1, 0, -1], [0, 1, 1, -1], [1, 1, -1, -1]])
+    assert found["queries"].tolist() == [7]
 
 
 @pytest.mark.parametrize("kind", ["category", "low-dim"])
@@ -193,15 +201,20 @@ def test_both_denominators_and_intervals_are_given(digit_bench: MakeBench) -> No
         assert over_all.value == pytest.approx(float(over_right.value or 0) * right / 60)
 
 
-def test_later_attacks_see_survivors_only(digit_bench: MakeBench) -> None:
+def test_the_first_attack_sees_every_image_and_later_ones_survivors_only(digit_bench: MakeBench) -> None:
     bench = digit_bench("category", images=80)
     found = measured(bench)
     alive = np.tile(found.arrays["right"], (len(EPSILONS), 1))
-    for name in found.details["settings"]:
-        read = bench.parts[f"pixels {name}"]["read"]
-        np.testing.assert_array_equal(read != -1, alive)
-        broken = (read != -1) & (read != bench.test.classes)
+    for index, name in enumerate(found.details["settings"]):
+        tried = bench.parts[f"pixels {name}"]["read"] != -1
+        assert (tried <= alive).all() and (index or tried.sum() == alive.sum())
+        assert (tried.any(axis=0) == alive.any(axis=0)).all()
+        broken = tried & (bench.parts[f"pixels {name}"]["read"] != bench.test.classes)
         alive &= ~np.logical_or.accumulate(broken, axis=0)
+        # Each survivor withstood this attack at the largest epsilon it lives at, or at a larger one.
+        largest = alive.sum(axis=0) - 1
+        withstood = np.where(tried & ~broken, np.arange(len(EPSILONS))[:, None], -1).max(axis=0)
+        assert (withstood >= largest).all()
 
 
 def test_images_of_the_record_tell_who_broke_what(digit_bench: MakeBench) -> None:
