@@ -14,6 +14,7 @@ test: .venv/installed-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -n auto $(ARGS)
+	$(BIN)/python -m pytest -p no:xdist --doctest-modules labelbench
 
 # The marks are written last, so that an interrupted installation is taken up again.
 .venv/installed: pyproject.toml
