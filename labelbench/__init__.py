@@ -1,7 +1,7 @@
 """labelbench: what happens to an image classifier when the label it learns to output changes.
 
-This module is what plugins import, and nothing else. Names are loaded when they are first used, so that importing
-it loads neither torch nor any other heavy library.
+This module is what plugins, scripts and notebooks import, and nothing else. Names are loaded when they are first
+used, so that importing it loads neither torch nor any other heavy library.
 """
 
 from __future__ import annotations
@@ -10,20 +10,24 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from labelbench.api import load_results, run
     from labelbench.attack_loop import GradientSource
     from labelbench.attack_losses import loss_named
     from labelbench.attacks import Attack, AttackResult, frozen, run_attack
-    from labelbench.datasets import Dataset, Images, Split
+    from labelbench.datasets import Dataset, Images, Split, find_dataset
     from labelbench.errors import InputError, LabelbenchError, MachineError, PluginError, Unavailable, UnknownName
-    from labelbench.evaluation import Context, Evaluator, Measurement, Needs, Score
+    from labelbench.evaluation import Context, Evaluator, Measurement, Needs, Score, wilson_interval
     from labelbench.folding import folded
     from labelbench.hookspecs import hookimpl
     from labelbench.labels import LabelSet
     from labelbench.networks import Network
+    from labelbench.recipes import Recipe
+    from labelbench.records import ScoreRecord, ScoreTable
     from labelbench.registry import label
     from labelbench.runs import RunSpec, derived_seed
     from labelbench.settings import Settings, current_settings
-    from labelbench.training import Trained
+    from labelbench.suite import Suite
+    from labelbench.training import Trained, split_indices
 
 __version__ = "0.1.0"
 
@@ -43,21 +47,30 @@ _HOME = {
     "Needs": "evaluation",
     "Network": "networks",
     "PluginError": "errors",
+    "Recipe": "recipes",
     "RunSpec": "runs",
     "Score": "evaluation",
+    "ScoreRecord": "records",
+    "ScoreTable": "records",
     "Settings": "settings",
     "Split": "datasets",
+    "Suite": "suite",
     "Trained": "training",
     "Unavailable": "errors",
     "UnknownName": "errors",
     "current_settings": "settings",
     "derived_seed": "runs",
+    "find_dataset": "datasets",
     "folded": "folding",
     "frozen": "attacks",
     "hookimpl": "hookspecs",
     "label": "registry",
+    "load_results": "api",
     "loss_named": "attack_losses",
+    "run": "api",
     "run_attack": "attacks",
+    "split_indices": "training",
+    "wilson_interval": "evaluation",
 }
 
 __all__ = [
@@ -76,21 +89,30 @@ __all__ = [
     "Needs",
     "Network",
     "PluginError",
+    "Recipe",
     "RunSpec",
     "Score",
+    "ScoreRecord",
+    "ScoreTable",
     "Settings",
     "Split",
+    "Suite",
     "Trained",
     "Unavailable",
     "UnknownName",
     "current_settings",
     "derived_seed",
+    "find_dataset",
     "folded",
     "frozen",
     "hookimpl",
     "label",
+    "load_results",
     "loss_named",
+    "run",
     "run_attack",
+    "split_indices",
+    "wilson_interval",
 ]
 
 

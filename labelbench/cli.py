@@ -65,7 +65,7 @@ def plan(measure: bool, **options: Any) -> None:
 
 @cli.command()
 @click.argument("folder", type=click.Path(path_type=Path), metavar="DIR")
-@click.option("--format", "form", metavar="markdown|csv|json", help="Print text in this format instead of a table.")
+@click.option("--format", "form", metavar="markdown|csv|json|latex|html", help="Print text in this format.")
 @click.option("--output", type=click.Path(path_type=Path), metavar="FILE", help="Write to this file.")
 @click.option("--explain", is_flag=True, help="Say below what each column means.")
 def leaderboard(folder: Path, form: str | None, output: Path | None, explain: bool) -> None:
@@ -73,6 +73,28 @@ def leaderboard(folder: Path, form: str | None, output: Path | None, explain: bo
     from labelbench.commands import show_leaderboard
 
     show_leaderboard(folder, form, output, explain=explain)
+
+
+@cli.command()
+@click.argument("folder", type=click.Path(path_type=Path), metavar="DIR")
+@click.option("--claims", "claims_file", type=click.Path(path_type=Path), metavar="FILE.toml", help="Judge these.")
+@click.option("--format", "form", metavar="markdown|csv|json|latex|html", help="Print text in this format.")
+@click.option("--output", type=click.Path(path_type=Path), metavar="FILE", help="Write to this file.")
+def claims(folder: Path, claims_file: Path | None, form: str | None, output: Path | None) -> None:
+    """Judge the paper's claims, or those of a file, on a results folder: reproduced, contradicted or not decided."""
+    from labelbench.result_commands import show_claims
+
+    show_claims(folder, claims_file, form, output)
+
+
+@cli.command()
+@click.argument("folders", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="DIR...")
+@click.option("--into", type=click.Path(path_type=Path), metavar="DIR", required=True, help="Folder to merge into.")
+def merge(folders: tuple[Path, ...], into: Path) -> None:
+    """Bring results of several machines or people together; different results under one name are refused."""
+    from labelbench.result_commands import merge_folders
+
+    merge_folders(folders, into)
 
 
 @cli.command()
@@ -100,6 +122,44 @@ def labels(**options: Any) -> None:
     from labelbench.label_commands import draw_labels
 
     draw_labels(options)
+
+
+@cli.command("plot")
+@click.argument("folder", type=click.Path(path_type=Path), metavar="DIR")
+@click.option(
+    "--figure",
+    "figures",
+    multiple=True,
+    metavar="NAME",
+    help="Only these: a name, or how it begins (data-efficiency), or adversarial-examples. Repeatable.",
+)
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path),
+    metavar="FILE|DIR",
+    help="One .png, .svg or .pdf, or a folder for several figures; without it their names are printed.",
+)
+@click.option(
+    "--format",
+    "form",
+    default="pdf",
+    show_default=True,
+    type=click.Choice(["png", "svg", "pdf"]),
+    help="Format of the files in a folder.",
+)
+@click.option("--label", "labels", multiple=True, metavar="NAME", help="Only these labels. Repeatable.")
+@click.option("--intervals/--no-intervals", default=True, help="Draw 95 % intervals as bands (default: yes).")
+@click.option("--epsilon", default=2.0, show_default=True, help="Of adversarial examples, in 1/255 of the pixel range.")
+@click.option("--images", default=2, show_default=True, type=click.IntRange(1), help="Adversarial examples per label.")
+@machine_options
+def plot_figures(**options: Any) -> None:
+    """Draw a results folder for papers: accuracy against epsilon, data efficiency, learning curves, features.
+
+    adversarial-examples are drawn if they are named: they attack the trained networks again and need the data set.
+    """
+    from labelbench.plot_commands import plot
+
+    plot(options)
 
 
 @cli.command()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from rich.console import Console
 
+from labelbench.api import carry_out, planned
 from labelbench.errors import InputError
 from labelbench.listing import output_console
 from labelbench.options import settings_of, suite_of
@@ -29,19 +30,14 @@ def run_suite(options: dict[str, Any], *, dry_run: bool) -> int:
         if dry_run:
             _print_plan(plan, results)
             return 0
-        from labelbench.exports import to_markdown, to_rich
-        from labelbench.files import write_atomic
-        from labelbench.leaderboard import Leaderboard
+        from labelbench.exports import to_rich
         from labelbench.progress import Reporter
-        from labelbench.runner import Runner
 
         errors = Console(stderr=True)
         with Reporter(errors) as reporter:
             reporter.line(_headline(plan))
-            outcome = Runner(plan, results, reporter, overwrite=options["overwrite"] == "always").run()
-        board = Leaderboard.of(results)
+            outcome, board = carry_out(plan, results, reporter, overwrite=options["overwrite"])
         output_console().print(to_rich(board))
-        write_atomic(results.folder / "leaderboard.md", to_markdown(board).encode())
         errors.print(f"{results.folder / 'leaderboard.md'}", highlight=False, soft_wrap=True)
         if not outcome.failures:
             return 0
@@ -97,13 +93,8 @@ def _explanations(board: Leaderboard) -> Iterator[str]:
 
 
 def _planned(options: dict[str, Any]) -> tuple[Plan, Results]:
-    from labelbench.machine import resolve_numerics
-    from labelbench.planning import plan
-
-    suite = suite_of(options)
-    results = Results(options["results"] or Path("results", suite.name))
-    numerics = resolve_numerics(suite.numerics, options["device"], options["threads"])
-    return plan(suite, numerics, results, options["overwrite"]), results
+    machine = {name: options[name] for name in ("device", "threads", "overwrite")}
+    return planned(suite_of(options), options["results"], **machine)
 
 
 def _headline(plan: Plan) -> str:

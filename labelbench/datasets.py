@@ -48,6 +48,10 @@ class Split:
 
         Raises:
             InputError: ``count`` is below 1.
+
+        >>> split = Split(np.zeros((5, 8, 8, 3), dtype=np.uint8), np.array([0, 0, 0, 1, 1]))
+        >>> split.evenly(3).classes.tolist()
+        [0, 0, 1]
         """
         if count is None or count >= len(self):
             return self
@@ -223,4 +227,6 @@ def _reading_errors(name: str) -> Iterator[None]:
         yield
     except OSError as error:
         reason = f"{error.filename}: {error.strerror}" if error.filename else one_line(error)
-        raise MachineError(f"cannot read the images of {name} ({reason})") from error
+        raise MachineError(
+            f"cannot read the images of {name} ({reason}); allow or repair that, and run again"
+        ) from error

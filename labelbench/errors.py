@@ -40,11 +40,14 @@ class UnknownName(InputError):
         name: the name that was given.
         known: the names that exist.
         hint: what to do next, if there is more to say than the list of names.
+
+    >>> print(UnknownName("label", "speach", ["category", "speech"]))
+    unknown label 'speach'; did you mean speech?
     """
 
     def __init__(self, kind: str, name: str, known: Iterable[str], hint: str = "") -> None:
         names = sorted(known)
-        near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
+        near = difflib.get_close_matches(name, names, n=3, cutoff=0.6)
         advice = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(names) or 'none'}"
         super().__init__(f"unknown {kind} {name!r}; {advice}" + (f" {hint}" if hint else ""))
 
@@ -75,7 +78,7 @@ class Unavailable(MachineError):
 def one_line(error: BaseException) -> str:
     r"""The error as one line of text: its class name unless it explains itself, and its message.
 
-    >>> one_line(ValueError("bad\\n  shape"))
+    >>> one_line(ValueError("bad\n  shape"))
     'ValueError: bad shape'
     """
     text = " ".join(str(error).split())

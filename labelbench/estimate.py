@@ -1,4 +1,4 @@
-"""How long the missing trainings of a plan would take, from a short measurement on this machine."""
+"""How much work trainings are, and how long those missing from a plan would take on this machine."""
 
 from __future__ import annotations
 
@@ -7,70 +7,133 @@ import time
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from labelbench.machine import numerics_in_force
 from labelbench.materials import Materials
 from labelbench.planning import Plan
 from labelbench.runs import RunSpec
-from labelbench.training import split_indices, train
+
+if TYPE_CHECKING:
+    from labelbench.networks import Network
 
 _STEPS = 10
+_VALIDATED = 200
+
+
+@dataclass(frozen=True)
+class Work:
+    """What one training looks at.
+
+    Attributes:
+        batch: images of a full step.
+        steps: training steps.
+        images: training images, counted in every pass.
+        validated: validation images, counted after every epoch.
+    """
+
+    batch: int
+    steps: int
+    images: int
+    validated: int
+
+    @staticmethod
+    def of(run: RunSpec, materials: Materials) -> Work:
+        """The work of a run, its recipe's minimum of steps included.
+
+        Raises:
+            Unavailable: its images are not here.
+        """
+        from labelbench.training import split_indices
+
+        count, share = len(materials.images(run).train), materials.dataset(run).validation_share
+        train, validation = map(len, split_indices(run, count, share))
+        recipe = run.recipe
+        return Work(
+            batch=min(recipe.batch_size, train),
+            steps=recipe.epochs * recipe.steps_per_epoch(train),
+            images=recipe.epochs * recipe.passes_per_epoch(train) * train,
+            validated=recipe.epochs * validation,
+        )
+
+
+def estimate(plan: Plan) -> Iterator[str]:
+    """Lines that say what was measured and what follows from it.
+
+    For each data set, backbone, shape of label and size of a step a training is begun and its steps timed, the first
+    ones left out, and its validation; the missing trainings of that kind are counted in images. Measurements of
+    evaluators are not estimated.
+    """
+    materials = Materials()
+    kinds: dict[tuple[str, str, tuple[int, ...], int], list[RunSpec]] = defaultdict(list)
+    for run in plan.todo_trainings:
+        kinds[run.dataset, run.backbone, materials.labels(run).shape, Work.of(run, materials).batch].append(run)
+    total = 0.0
+    for (dataset, name, shape, batch), runs in kinds.items():
+        network = materials.network(runs[0])
+        rate = _rate(runs[0], network, materials)
+        work = [Work.of(run, materials) for run in runs]
+        images = sum(each.images for each in work)
+        seconds = images / rate + sum(each.validated for each in work) / _validation_rate(runs[0], network, materials)
+        total += seconds
+        small = f" {batch} at a time" if batch < runs[0].recipe.batch_size else ""
+        yield (
+            f"{dataset} {name} {'x'.join(map(str, shape))}: {len(runs)} trainings, {images:,} images{small} at "
+            f"{rate:,.0f} images/s: {_hours(seconds)}"
+        )
+    yield f"all missing trainings, one after another: {_hours(total)}; evaluators come on top"
 
 
 class _Enough(Exception):
     """The measurement is over."""
 
 
-def estimate(plan: Plan) -> Iterator[str]:
-    """Lines that say what was measured and what follows from it.
+def _rate(run: RunSpec, network: Network, materials: Materials) -> float:
+    """Images per second of training steps, timed after three steps of warming up and without validation."""
+    from labelbench.training import train
 
-    For each data set, backbone and shape of label a training is begun and its steps timed, the first ones left out;
-    the missing trainings of that kind are counted in images. Measurements of evaluators are not estimated.
-    """
-    materials = Materials()
-    kinds: dict[tuple[str, str, tuple[int, ...]], list[RunSpec]] = defaultdict(list)
-    for run in plan.todo_trainings:
-        kinds[run.dataset, run.backbone, materials.labels(run).shape].append(run)
-    total = 0.0
-    for (dataset, name, shape), runs in kinds.items():
-        rate = _rate(runs[0], materials)
-        images, share = materials.images(runs[0]), materials.dataset(runs[0]).validation_share
-        count = sum(run.recipe.epochs * len(split_indices(run, len(images.train), share)[0]) for run in runs)
-        total += count / rate
-        yield (
-            f"{dataset} {name} {'x'.join(map(str, shape))}: {len(runs)} trainings, {count:,} images at "
-            f"{rate:,.0f} images/s: {_hours(count / rate)}"
-        )
-    yield f"all missing trainings, one after another: {_hours(total)}; evaluators come on top"
-
-
-def _rate(run: RunSpec, materials: Materials) -> float:
-    """Images per second of training steps, timed after three steps of warming up."""
     dataset = materials.dataset(run)
-    times: list[float] = []
+    steps: list[float] = []
+    started = time.perf_counter()
 
     def watch(done: int, total: int, rate: float, epoch: object) -> None:
-        times.append(time.perf_counter())
-        if len(times) > _STEPS + 3:
+        nonlocal started
+        now = time.perf_counter()
+        if not epoch:
+            steps.append(now - started)
+        if len(steps) > _STEPS + 2:
             raise _Enough
+        started = now
 
-    long = replace(run, recipe=run.recipe.with_epochs(max(run.recipe.epochs, _STEPS + 4)))
-    with tempfile.TemporaryDirectory() as folder, numerics_in_force(run.numerics):
-        network = materials.network(run)
-        with suppress(_Enough):
-            train(
-                long,
-                network,
-                materials.labels(run),
-                materials.images(run),
-                validation_share=dataset.validation_share,
-                flip=dataset.flip,
-                folder=Path(folder),
-                report=watch,
-            )
-    return run.recipe.batch_size * (len(times) - 4) / (times[-1] - times[3])
+    # Long enough for all steps to be taken, however few there are in an epoch.
+    long = replace(run, recipe=replace(run.recipe, minimum_steps=run.recipe.epochs * (_STEPS + 4)))
+    with tempfile.TemporaryDirectory() as folder, numerics_in_force(run.numerics), suppress(_Enough):
+        train(
+            long,
+            network,
+            materials.labels(run),
+            materials.images(run),
+            validation_share=dataset.validation_share,
+            flip=dataset.flip,
+            folder=Path(folder),
+            report=watch,
+        )
+    work = Work.of(long, materials)
+    return work.images / work.steps * _STEPS / sum(steps[3:])
+
+
+def _validation_rate(run: RunSpec, network: Network, materials: Materials) -> float:
+    """Images per second of a validation, timed after a first one."""
+    from labelbench.training import validate
+
+    images, classes = materials.images(run).train.images[:_VALIDATED], materials.images(run).train.classes[:_VALIDATED]
+    with numerics_in_force(run.numerics):
+        for _ in range(2):
+            started = time.perf_counter()
+            validate(network, materials.labels(run), images, classes)
+    return len(images) / (time.perf_counter() - started)
 
 
 def _hours(seconds: float) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from collections.abc import Iterator
@@ -10,6 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from labelbench.errors import InputError, MachineError
+
+_NEXT = {
+    errno.ENOSPC: "make room there, or name another folder",
+    errno.EDQUOT: "make room there, or name another folder",
+    errno.EACCES: "allow it, or name another folder",
+    errno.EPERM: "allow it, or name another folder",
+    errno.EROFS: "name a folder that can be written",
+}
 
 
 def write_atomic(path: Path, data: bytes) -> None:
@@ -60,4 +69,5 @@ def disk_errors(doing: str, path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         where = error.filename or path
-        raise MachineError(f"{doing} {where}: {error.strerror or error}") from error
+        advice = f"; {_NEXT[error.errno]}" if error.errno in _NEXT else ""
+        raise MachineError(f"{doing} {where}: {error.strerror or error}{advice}") from error

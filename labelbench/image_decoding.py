@@ -121,10 +121,11 @@ def _pixels(path: Path, data: bytes, image_size: tuple[int, int]) -> np.ndarray:
         if (image.height, image.width) != image_size:
             height, width = image_size
             raise InputError(
-                f"{path} is {image.width}x{image.height} pixels; expected {width}x{height}, as all of this data set"
+                f"{path} is {image.width}x{image.height} pixels; expected {width}x{height}, as all of this data set: "
+                "resize it"
             )
         if image.mode[0] in "IF":
-            raise InputError(f"{path} has more than 8 bits for each pixel; expected 8-bit grey or colour")
+            raise InputError(f"{path} has more than 8 bits for each pixel; convert it to 8-bit grey or colour")
         if image.mode == "P" and "transparency" in image.info:
             image = image.convert("RGBA")
         return np.asarray(image.convert("RGB"))

@@ -70,7 +70,9 @@ class ImageZip:
                 raise InputError(f"{self.path} has the member {member!r}, which points outside of it; nothing was read")
         for member, count in Counter(members).most_common(1):
             if count > 1:
-                raise InputError(f"{self.path} has the member {member!r} {count} times; expected each image once")
+                raise InputError(
+                    f"{self.path} has the member {member!r} {count} times; zip it again with each image once"
+                )
         split = [member.split("/") for member in members if not member.endswith("/")]
         wanted = [parts for parts in split if len(parts) > 1 and not any(map(_is_clutter, parts))]
         first = {parts[0] for parts in wanted}

@@ -48,7 +48,7 @@ def fetch_for_label(name: str, options: dict[str, Any]) -> str:
     entry, argument = plugins().find("label", name)
     fetch = getattr(entry.function, "fetch", None)
     if fetch is None:
-        raise InputError(f"label {name!r} needs nothing that could be fetched")
+        raise InputError(f"label {name!r} needs nothing that could be fetched; it can be used as it is")
     with use_settings(settings_of(options)):
         return str(fetch(argument))
 
@@ -61,7 +61,7 @@ def _array(names: tuple[str, ...], dataset: Dataset, form: str) -> bytes:
     if form != "npy":
         raise InputError(f"format {form!r}; expected npy, or none for a picture")
     if len(names) != 1:
-        raise InputError(f"--format npy writes one label; got {len(names)}")
+        raise InputError(f"--format npy writes one label; got {len(names)}: name one, as in `labelbench labels speech`")
     buffer = io.BytesIO()
     np.save(buffer, _built(names[0], dataset).targets, allow_pickle=False)
     return buffer.getvalue()

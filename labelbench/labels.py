@@ -57,7 +57,10 @@ class LabelSet:
         if self.loss not in LOSSES:
             raise PluginError(f"label loss {self.loss!r} is unknown; expected one of {', '.join(LOSSES)}")
         if self.loss == "cross-entropy" and self.shape != (self.num_classes,):
-            raise PluginError(f"cross-entropy needs targets (classes, classes); got shape {self.targets.shape}")
+            raise PluginError(
+                f"label loss cross-entropy needs targets (classes, classes); got shape {self.targets.shape}: "
+                "use smooth-l1"
+            )
 
     @property
     def num_classes(self) -> int:
@@ -124,6 +127,10 @@ class LabelSet:
 
         Returns:
             ``(batch, num_classes)`` float32, differentiable; one matrix product, exact to its rounding.
+
+        >>> import torch
+        >>> LabelSet([[0, 0], [3, 4]]).distances(torch.tensor([[3.0, 0.0]])).round().tolist()
+        [[9.0, 16.0]]
         """
         decoder = self._on(outputs.device)
         centred = outputs.float().flatten(1) - decoder.mean
@@ -141,6 +148,17 @@ class LabelSet:
 
         Returns:
             ``(batch, num_classes)`` float32, differentiable.
+
+        The highest logit is the nearest target, and differences of logits are scaled differences of distances:
+
+        >>> import torch
+        >>> labels = LabelSet([[0, 0], [0, 80], [80, 80]])
+        >>> logits = labels.logits(torch.tensor([[10.0, 20.0]]))
+        >>> int(logits.argmax()), round(float(logits[0, 0] - logits[0, 1]), 3)
+        (0, 5.0)
+        >>> distances = labels.distances(torch.tensor([[10.0, 20.0]]))
+        >>> round(labels.logit_scale * float(distances[0, 1] - distances[0, 0]), 3)
+        5.0
         """
         decoder = self._on(outputs.device)
         centred = outputs.float().flatten(1) - decoder.mean
@@ -157,6 +175,11 @@ class LabelSet:
 
         Returns:
             ``(batch,)`` int64.
+
+        >>> import torch
+        >>> labels = LabelSet([[0, 0], [0, 80], [80, 80]])
+        >>> labels.nearest(torch.tensor([[10, 20], [30, 60], [70, 70]])).tolist()
+        [0, 1, 2]
         """
         import torch
 
@@ -184,6 +207,12 @@ class LabelSet:
 
         Returns:
             ``(batch,)`` bool.
+
+        One-hot labels lie so close together that an output of zeros is accepted as every class:
+
+        >>> import torch
+        >>> LabelSet(np.eye(3)).accepted(torch.zeros(3, 3), torch.arange(3)).tolist()
+        [True, True, True]
         """
         from torch.nn import functional
 
@@ -259,13 +288,14 @@ def _checked(given: object) -> np.ndarray:
         raise PluginError(f"label targets have shape {targets.shape}; expected {expected}")
     if not np.isfinite(targets).all():
         bad = int((~np.isfinite(targets)).sum())
-        raise PluginError(f"label targets hold {bad} value(s) that are not finite (NaN or infinite)")
+        raise PluginError(f"label targets hold {bad} value(s) that are not finite (NaN or infinite); expected numbers")
     seen: dict[bytes, int] = {}
     for index, row in enumerate(targets):
         first = seen.setdefault((row + 0.0).tobytes(), index)
         if first != index:
             raise PluginError(
-                f"label targets of classes {first} and {index} are equal; no output could tell them apart"
+                f"label targets of classes {first} and {index} are equal; no output could tell them apart, "
+                "give each class its own"
             )
     targets.setflags(write=False)
     return targets

@@ -39,7 +39,7 @@ def resolve_numerics(mode: str, device: str, threads: int | None) -> Numerics:
     here = [name for name, found in (("cuda", has_cuda), ("mps", has_mps)) if found()] + ["cpu"]
     chosen = here[0] if device == "auto" else device
     if chosen not in here:
-        raise MachineError(f"device {device!r} is not on this machine; here: {', '.join(here)}")
+        raise MachineError(f"device {device!r} is not on this machine; name one that is: {', '.join(here)}")
     return Numerics(mode=mode, device=chosen, threads=(threads or usable_cores()) if chosen == "cpu" else 0)
 
 

@@ -20,6 +20,9 @@ class LabelHead(nn.Module):
     Args:
         num_features: length of the feature vectors.
         shape: ``(length,)`` or ``(side, side)`` with side a multiple of 16.
+
+    >>> LabelHead(512, (64, 64))(torch.zeros(2, 512)).shape
+    torch.Size([2, 64, 64])
     """
 
     def __init__(self, num_features: int, shape: Sequence[int]) -> None:

@@ -92,19 +92,8 @@ def suite_of(options: dict[str, Any]) -> Suite:
     Raises:
         InputError: a suite file or option that cannot be used.
     """
-    from labelbench.recipes import find_recipe
-    from labelbench.suite import Suite, parse_seeds
+    from labelbench.suite import Suite
 
-    suite = Suite.load(options["suite"])
-    changes: dict[str, Any] = {
-        f"{axis}s": options[axis] for axis in ("dataset", "label", "backbone", "evaluator") if options[axis]
-    }
-    changes |= {
-        name: options[name] for name in ("train_fraction", "test_images", "numerics") if options[name] is not None
-    }
-    if options["seeds"]:
-        changes["seeds"] = parse_seeds(options["seeds"])
-    recipe = find_recipe(options["recipe"]) if options["recipe"] else suite.recipe
-    if options["epochs"] is not None:
-        recipe = recipe.with_epochs(options["epochs"])
-    return replace(suite, recipe=recipe, **changes)
+    axes = {f"{axis}s": options[axis] or None for axis in ("dataset", "label", "backbone", "evaluator")}
+    others = ("seeds", "recipe", "epochs", "train_fraction", "test_images", "numerics")
+    return Suite.load(options["suite"]).changed(**axes, **{name: options[name] for name in others})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from labelbench.datasets import find_dataset
@@ -80,10 +80,11 @@ def plan(suite: Suite, numerics: Numerics, results: Results, overwrite: str = "m
     snapshots = {run: tuple(sorted(shares)) for run, shares in trainings.items()}
 
     todo_cells = tuple(cell for cell in needs if _cell_is_missing(cell, results, overwrite))
-    wanted = {run for cell in todo_cells for run in needs[cell].trainings}
-    todo_trainings = tuple(
-        run for run in trainings if _training_is_missing(run, run in wanted, snapshots[run], results, overwrite)
-    )
+    wanted: dict[RunSpec, set[float]] = {}
+    for cell in todo_cells:
+        for run in needs[cell].trainings:
+            wanted.setdefault(run, set()).update(needs[cell].snapshots)
+    todo_trainings = tuple(run for run in trainings if _training_is_missing(run, wanted.get(run), results, overwrite))
     return Plan(suite, tuple(trainings), snapshots, tuple(needs), needs, todo_trainings, todo_cells)
 
 
@@ -106,7 +107,7 @@ def _runs(suite: Suite, numerics: Numerics) -> Iterator[RunSpec]:
                         label,
                         backbone,
                         seed,
-                        train_fraction=suite.train_fraction,
+                        train_fraction=float(suite.train_fraction),  # a file may say 1, and ids tell 1 from 1.0
                         recipe=suite.recipe,
                         numerics=numerics,
                     )
@@ -124,7 +125,10 @@ def _add(cell: Cell, run: RunSpec, suite: Suite, needs: dict[Cell, Needs], pendi
     if cell in needs:
         return
     if cell in pending:
-        raise PluginError(f"evaluator {cell.evaluator!r} needs its own measurement")
+        raise PluginError(
+            f"evaluator {cell.evaluator!r} needs its own measurement, directly or through another; "
+            "leave it out of needs()"
+        )
     need = _needs_of(cell.evaluator, run)
     for other, name in need.measurements:
         _add(cell_of(other, name, suite), other, suite, needs, (*pending, cell))
@@ -136,13 +140,19 @@ def _cell_is_missing(cell: Cell, results: Results, overwrite: str) -> bool:
     return _is_missing(file.exists(), failure_file(file).exists(), overwrite)
 
 
-def _training_is_missing(
-    run: RunSpec, wanted: bool, snapshots: Iterable[float], results: Results, overwrite: str
-) -> bool:
-    """Whether a network must be trained: unknown, or known but its weights are gone and something asks for them."""
+def _training_is_missing(run: RunSpec, wanted: set[float] | None, results: Results, overwrite: str) -> bool:
+    """Whether a network must be trained: unknown, or known but weights are gone that something asks for.
+
+    Args:
+        run: the training.
+        wanted: shares of training at which some measurement to do looks at it; None if none asks for it at all.
+        results: what is done already.
+        overwrite: as for :func:`plan`.
+    """
     record = results.training_file(run)
-    files = [results.network_file(run), *(results.snapshot_file(run, share) for share in snapshots)]
-    done = record.exists() and (not wanted or all(file.exists() for file in files))
+    files = [] if wanted is None else [results.network_file(run)]
+    files += [results.snapshot_file(run, share) for share in wanted or ()]
+    done = record.exists() and all(file.exists() for file in files)
     return _is_missing(done, failure_file(record).exists(), overwrite)
 
 

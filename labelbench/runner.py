@@ -17,6 +17,7 @@ from torch import Tensor
 
 from labelbench.datasets import Split
 from labelbench.errors import ConflictError, MachineError, PluginError, Unavailable, one_line
+from labelbench.estimate import Work
 from labelbench.evaluation import Context, Measurement
 from labelbench.files import read_json
 from labelbench.labels import LabelSet
@@ -234,7 +235,9 @@ class Runner:
         if not run.backbone:
             facts["label"]["provenance"] = dict(self.materials.labels(run).provenance)
         with numerics_in_force(run.numerics):
-            diverged = any(self._trained(needed).diverged for needed in self.plan.needs[cell].trainings)
+            diverged = not made.copes_with_divergence and any(
+                self._trained(needed).diverged for needed in self.plan.needs[cell].trainings
+            )
             measurement = Measurement(()) if diverged else made.evaluate(self._context(cell))
             if not isinstance(measurement, Measurement):
                 raise TypeError(f"evaluate() returned {type(measurement).__name__}; expected labelbench.Measurement")
@@ -297,7 +300,7 @@ class Runner:
     def _training_size(self, run: RunSpec) -> float:
         """Images that a training looks at, in thousands."""
         with suppress(Unavailable):
-            return run.recipe.epochs * run.train_fraction * len(self.materials.images(run).train) / 1000
+            return Work.of(run, self.materials).images / 1000
         return 0.0
 
     def _cell_size(self, cell: Cell) -> float:

@@ -56,6 +56,12 @@ class RunSpec:
         recipe: how it is trained.
         numerics: how numbers are computed.
         files: ``(path, SHA-256)`` of each file or folder that the names mention.
+
+    >>> run = RunSpec("digits", "speech", "resnet8", 0)
+    >>> run == RunSpec.of("digits", "speech", "resnet8", 0), run.id == RunSpec.of("digits", "speech", "resnet8", 1).id
+    (True, False)
+    >>> print(RunSpec("cifar10", "speech", "vgg19", 2, train_fraction=0.1))
+    cifar10 vgg19 speech seed 2 10% of the data
     """
 
     dataset: str

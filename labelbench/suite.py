@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -47,7 +47,7 @@ class Suite:
         for axis in ("datasets", "labels", "backbones", "evaluators", "seeds"):
             given = getattr(self, axis)
             if not given:
-                raise InputError(f"suite {self.name!r} names no {axis}; give at least one with --{axis.rstrip('s')}")
+                raise InputError(f"suite {self.name!r} names no {axis}; give at least one with --{_OPTIONS[axis]}")
             object.__setattr__(self, axis, tuple(dict.fromkeys(given)))
         if not 0 < self.train_fraction <= 1:
             raise InputError(f"train-fraction is {self.train_fraction!r}; expected a share above 0, at most 1")
@@ -55,6 +55,48 @@ class Suite:
             raise InputError(f"test-images is {self.test_images!r}; expected 1 or more")
         if self.numerics not in NUMERICS_MODES:
             raise UnknownName("numerics", self.numerics, NUMERICS_MODES)
+
+    def changed(
+        self,
+        *,
+        datasets: str | Sequence[str] | None = None,
+        labels: str | Sequence[str] | None = None,
+        backbones: str | Sequence[str] | None = None,
+        evaluators: str | Sequence[str] | None = None,
+        seeds: int | str | Sequence[int] | None = None,
+        recipe: str | Recipe | None = None,
+        epochs: int | None = None,
+        train_fraction: float | None = None,
+        test_images: int | None = None,
+        numerics: str | None = None,
+    ) -> Suite:
+        """The suite with other values; None leaves a value as it is.
+
+        Raises:
+            UnknownName: no such recipe or numerics.
+            InputError: a value of the wrong type or out of range.
+
+        >>> Suite.load("quick").changed(labels="speech", seeds=2, epochs=1).seeds
+        (0, 1)
+        """
+        changes: dict[str, Any] = {}
+        axes = {"datasets": datasets, "labels": labels, "backbones": backbones, "evaluators": evaluators}
+        for axis, names in axes.items():
+            if names is not None:
+                changes[axis] = _names_given(axis, names)
+        if seeds is not None:
+            changes["seeds"] = _seeds_given(seeds)
+        for name, value, kind in (
+            ("epochs", epochs, int),
+            ("train-fraction", train_fraction, int | float),
+            ("test-images", test_images, int),
+        ):
+            if value is not None and (not isinstance(value, kind) or isinstance(value, bool)):
+                raise InputError(f"{name} is {value!r}; expected a number")
+        values = {"train_fraction": train_fraction, "test_images": test_images, "numerics": numerics}
+        changes |= {name: value for name, value in values.items() if value is not None}
+        how = find_recipe(recipe) if isinstance(recipe, str) else recipe or self.recipe
+        return replace(self, recipe=how if epochs is None else how.with_epochs(epochs), **changes)
 
     @staticmethod
     def load(name: str) -> Suite:
@@ -73,7 +115,10 @@ class Suite:
         try:
             text = path.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
-            raise InputError(f"suite file {name}: {getattr(error, 'strerror', None) or error}") from error
+            raise InputError(
+                f"suite file {name}: {getattr(error, 'strerror', None) or error}; expected a TOML file, or one of the "
+                f"suites {', '.join(suite_names())}"
+            ) from error
         return _suite_of(name, path.stem, text)
 
 
@@ -103,6 +148,14 @@ def parse_seeds(text: str | int) -> tuple[int, ...]:
     return tuple(range(numbers[0]))
 
 
+# The option that gives each axis on the command line.
+_OPTIONS = {
+    "datasets": "dataset",
+    "labels": "label",
+    "backbones": "backbone",
+    "evaluators": "evaluator",
+    "seeds": "seeds",
+}
 _NAMES = (list, str)
 _SUITE_KEYS: Mapping[str, tuple[str, tuple[type, ...]]] = {
     # key of the file -> (field of Suite, types allowed)
@@ -137,13 +190,25 @@ def _suite_of(source: str, name: str, text: str) -> Suite:
         values[attribute] = _names(source, key, value) if types is _NAMES else value
     for axis in ("datasets", "labels", "backbones", "evaluators"):
         values.setdefault(axis, ())
-    seeds = values.get("seeds", 1)
-    values["seeds"] = parse_seeds(",".join(map(str, seeds)) + "," if isinstance(seeds, list) else seeds)
+    values["seeds"] = _seeds_given(values.get("seeds", 1))
     recipe = values.get("recipe", "paper")
     values["recipe"] = recipe_of(source, recipe) if isinstance(recipe, dict) else find_recipe(recipe)
     if "epochs" in values:
         values["recipe"] = values["recipe"].with_epochs(values.pop("epochs"))
     return Suite(name=name, **values)
+
+
+def _seeds_given(seeds: int | str | Sequence[int]) -> tuple[int, ...]:
+    """Seeds as a count, as text, or one by one."""
+    return parse_seeds(seeds if isinstance(seeds, int | str) else ",".join(map(str, seeds)) + ",")
+
+
+def _names_given(axis: str, names: str | Sequence[str]) -> tuple[str, ...]:
+    given = (names,) if isinstance(names, str) else tuple(names)
+    for name in given:
+        if not isinstance(name, str):
+            raise InputError(f"{axis} {names!r}: {name!r} is no name; expected text, or a list of texts")
+    return given
 
 
 def _names(source: str, key: str, value: object) -> tuple[str, ...]:

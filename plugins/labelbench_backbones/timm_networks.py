@@ -88,7 +88,7 @@ def _check_name(asked: TimmArgument) -> None:
     tagged = timm.list_pretrained()
     if name not in names and name not in tagged:
         known = tagged if "." in name else names
-        if difflib.get_close_matches(name, known, n=1, cutoff=0.5):
+        if difflib.get_close_matches(name, known, n=1, cutoff=0.6):
             raise UnknownName("timm model", name, known)
         raise UnknownName("timm model", name, _EXAMPLES, f"and {len(names)} more: see timm.list_models()")
     if asked.pretrained and not timm.is_model_pretrained(name):

@@ -62,7 +62,7 @@ def read_argument(label: str, argument: str, readers: Mapping[str, Reader], firs
     {'dimension': 50, 'seed': Seed(value=3, per_run=False)}
     """
     if argument and not readers:
-        raise InputError(f"label {label} takes no argument; got {label}:{argument}")
+        raise InputError(f"label {label} takes no argument; got {label}:{argument}, write {label} alone")
     values: dict[str, Any] = {}
     for index, part in enumerate(argument.split(",") if argument else []):
         key, equals, text = part.partition("=")

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 KEPT_TOKENS = 3
 # Part of a label's identity: raised when the steps below change what comes out.
 _PIPELINE = 1
+_ANOTHER = "name another model: bert:MODEL or bert:FOLDER"
 # Keys of config.json that leave the hidden states as they are.
 _NOTES = ("_name_or_path", "architectures", "dtype", "torch_dtype", "transformers_version")
 
@@ -156,11 +157,15 @@ def _load(transformers: Any, folder: Path, model_name: str) -> tuple[Any, Any]:
             )
     except Exception as error:  # whatever a damaged file makes transformers raise, the folder is to blame
         reason = " ".join(str(error).split())
-        raise InputError(f"bert: {model_name} cannot be loaded: {type(error).__name__}: {reason}") from error
+        raise InputError(
+            f"bert: {model_name} cannot be loaded ({type(error).__name__}: {reason}); {_ANOTHER}"
+        ) from error
     # Weights that a file lacks are drawn at random. The pooler is not part of the hidden states.
     lacking = sorted(key for key in report["missing_keys"] if not key.startswith("pooler."))
     if lacking:
-        raise InputError(f"bert: the weights of {model_name} lack {len(lacking)} tensors, such as {lacking[0]}")
+        raise InputError(
+            f"bert: the weights of {model_name} lack {len(lacking)} tensors, such as {lacking[0]}; {_ANOTHER}"
+        )
     return tokenizer, model.float().eval()
 
 

@@ -90,7 +90,9 @@ def _speak(name: str, voice: str, library: Path, data: Path) -> Recording:
     try:
         done = subprocess.run(command, input=word.encode(), capture_output=True, timeout=_SECONDS, check=False)
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise MachineError(f"espeak-ng did not speak {word!r}: {error}") from error
+        raise MachineError(
+            f"espeak-ng did not speak {word!r} ({error}); give a recording: speech:wav=FOLDER"
+        ) from error
     line, _, sound = done.stdout.partition(b"\n")
     if done.returncode != 0 or not line:
         said = done.stderr.decode(errors="replace").strip().splitlines()
@@ -102,7 +104,10 @@ def _speak(name: str, voice: str, library: Path, data: Path) -> Recording:
     if answer.get("error") == "voice":
         raise UnknownName("espeak-ng voice", voice, answer["voices"])
     if "error" in answer:
-        raise MachineError(f"espeak-ng failed to speak {word!r} ({answer['error']}); its data is at {data}")
+        raise MachineError(
+            f"espeak-ng failed to speak {word!r} ({answer['error']}; its data is at {data}); "
+            "give a recording: speech:wav=FOLDER"
+        )
     samples = np.frombuffer(sound, dtype="<i2").astype(np.int16)
     if not samples.any():
         raise InputError(f"espeak-ng gives no sound for the class name {name!r}; give a recording: speech:wav=FOLDER")

@@ -73,7 +73,9 @@ def fetch(
     except _Failed as error:
         raise Unavailable(f"cannot fetch {target.name}: {error}; run again, or {by_hand}") from error
     except OSError as error:
-        raise MachineError(f"cannot write {target}: {error.strerror or error}") from error
+        raise MachineError(
+            f"cannot write {target}: {error.strerror or error}; make room there or name another folder with --cache-dir"
+        ) from error
     return target
 
 

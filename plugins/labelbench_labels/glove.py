@@ -125,7 +125,7 @@ def _read(argument: str) -> tuple[Path | None, str]:
 def _words_of(name: str, choice_of_words: str) -> list[str]:
     words = [word for word in re.split(r"[\s_-]+", name) if word]
     if not words:
-        raise InputError(f"glove: class {name!r} has no word; rename it")
+        raise InputError(f"glove: class {name!r} has no word; expected a name of words, rename its folder")
     return words[:1] if choice_of_words == "first" else words
 
 
@@ -160,6 +160,8 @@ def _take_out(archive: Path, name: str, target: Path, sha256: str) -> None:
             raise MachineError(f"{name} of {archive} has SHA-256 {found}, expected {sha256}; remove it and run again")
         temporary.replace(target)
     except OSError as error:
-        raise MachineError(f"cannot write {target}: {error.strerror or error}") from error
+        raise MachineError(
+            f"cannot write {target}: {error.strerror or error}; make room there or name another folder with --cache-dir"
+        ) from error
     finally:
         temporary.unlink(missing_ok=True)

@@ -184,4 +184,6 @@ def _keep(folder: Path, stem: str, data: bytes) -> None:
                 raise
         temporary.replace(target)
     except OSError as error:
-        raise MachineError(f"cannot write {target}: {error.strerror or error}") from error
+        raise MachineError(
+            f"cannot write {target}: {error.strerror or error}; make room there or name another folder with --cache-dir"
+        ) from error

@@ -77,7 +77,9 @@ def read_audio(file: Path | bytes, what: str) -> tuple[np.ndarray, int]:
         reason = getattr(error, "error_string", str(error)).rstrip(".")
         raise InputError(f"{what} is no sound that can be read ({reason}); expected WAV, FLAC, OGG or MP3") from error
     if not np.isfinite(values).all() or not len(values):
-        raise InputError(f"{what} holds {'no sound' if not len(values) else 'values that are not finite'}")
+        raise InputError(
+            f"{what} holds {'no sound' if not len(values) else 'values that are not finite'}; record it again"
+        )
     samples = np.clip(np.rint(values.mean(axis=1) * 32768), -32768, 32767).astype(np.int16)
     return samples, int(rate)
 

@@ -133,7 +133,9 @@ def _spectrogram(recording: Recording, side: int) -> np.ndarray:
     try:
         return spectrogram(recording.samples, recording.rate, side)
     except InputError as error:
-        raise InputError(f"the recording of {recording.word!r} cannot be used: {error}") from error
+        raise InputError(
+            f"the recording of {recording.word!r} cannot be used: {error}; give another: speech:wav=FOLDER"
+        ) from error
 
 
 def _record(spoken: Sequence[Recording]) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:

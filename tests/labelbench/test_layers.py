@@ -42,13 +42,37 @@ MAY_IMPORT = {
     "evaluation": {"errors", "runs"},
     "registry": {"errors", "evaluation", "labels", "plugins"},
     "results": {"errors", "evaluation", "files", "recipes", "runs"},
+    "merging": {"errors", "files"},
+    "spread": set(),
+    "claims": set(),
+    "claim_files": {"claims", "errors"},
+    "tables": set(),
+    "correlations": {"claims", "tables"},
+    "judging_evidence": {"claims", "correlations", "spread", "tables"},
+    "judging_pairs": {"claims", "judging_evidence", "spread", "tables"},
+    "judging_labels": {"claims", "correlations", "judging_evidence", "spread", "tables"},
+    "judging": {"claims", "judging_evidence", "judging_labels", "judging_pairs", "recipes", "tables"},
+    "reported": {"claims", "tables"},
+    "standings": {"claims", "spread", "tables"},
+    "grouping": {"recipes", "results", "runs", "tables"},
+    "chart_data": set(),
+    "chart_styles": {"chart_data"},
+    "chart_figures": {"chart_data", "chart_styles"},
+    "chart_features": {"chart_data", "evaluation", "grouping", "results", "runs"},
+    "chart_trainings": {"chart_data", "errors", "files", "grouping", "results", "runs", "spread"},
+    "adversarial_figures": {"adversarial_examples", "chart_data"},
+    "adversarial_examples": {
+        *("attacks", "chart_data", "chart_trainings", "errors", "labels", "machine", "materials"),
+        *("results", "runs", "training"),
+    },
     "planning": {"datasets", "errors", "evaluation", "plugins", "registry", "results", "runs", "suite"},
     "materials": {"datasets", "errors", "labels", "registry", "runs", "training"},
     "progress": set(),
 }
 # These stand above everything in the table and may import all of it, and what stands before them here.
-TOP = ["estimate", "runner", "leaderboard", "exports", "figures", "listing", "options"]
-TOP += ["commands", "label_commands", "cli", "__main__"]
+TOP = ["estimate", "runner", "leaderboard", "pages", "export_data", "export_latex", "exports"]
+TOP += ["records", "api", "chart_scores", "charts", "figures", "listing", "options"]
+TOP += ["commands", "label_commands", "result_commands", "plot_commands", "cli", "__main__"]
 
 
 def imports_of(file: Path) -> set[str]:

@@ -28,7 +28,7 @@ def test_wrong_wishes_are_refused(device: str, threads: int | None, message: str
 def test_a_device_that_is_not_here_is_refused() -> None:
     if has_cuda():
         pytest.skip("this machine has a CUDA device")
-    with pytest.raises(MachineError, match="device 'cuda' is not on this machine; here: "):
+    with pytest.raises(MachineError, match="device 'cuda' is not on this machine; name one that is: "):
         resolve_numerics("exact", "cuda", None)
 
 

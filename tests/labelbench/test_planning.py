@@ -71,6 +71,25 @@ def test_lost_weights_are_made_again_only_if_something_asks_for_them(tmp_path: P
     assert again.todo_trainings == (found.cells[0].run,)
 
 
+def test_lost_snapshots_are_made_again_only_for_what_looks_at_them(tmp_path: Path) -> None:
+    suite = replace(SUITE, evaluators=("accuracy", "feature-views"))
+    results, found = Results(tmp_path), planned(tmp_path, suite)
+    for run in found.trainings:
+        touch(results.training_file(run))
+        touch(results.network_file(run))
+    views = [cell for cell in found.cells if cell.evaluator == "feature-views"]
+    for cell in views[1:]:
+        touch(results.measurement_file(cell))
+    again = planned(tmp_path, suite)
+    assert again.todo_trainings == (views[0].run,)
+    assert len(again.todo_cells) == len(found.cells) - len(views) + 1
+
+
+def test_a_whole_number_in_a_suite_file_names_the_same_run(tmp_path: Path) -> None:
+    one, other = (planned(tmp_path, replace(SUITE, train_fraction=share)) for share in (1, 1.0))
+    assert [run.id for run in one.trainings] == [run.id for run in other.trainings]
+
+
 def test_never_leaves_failures_alone(tmp_path: Path) -> None:
     results, found = Results(tmp_path), planned(tmp_path)
     touch(failure_file(results.measurement_file(found.cells[0])))

@@ -82,7 +82,11 @@ def test_an_argument_of_another_form_is_refused_with_the_right_one(argument: str
 
 @pytest.mark.parametrize(
     ("argument", "near"),
-    [("resnett18", "resnet18"), ("resnet18.a1_in1kk", "resnet18.a1_in1k"), ("hf-hub:timm/resnet18", "did you mean")],
+    [
+        ("resnett18", "resnet18"),
+        ("resnet18.a1_in1kk", "resnet18.a1_in1k"),
+        ("hf-hub:timm/resnet18", "see timm.list_models()"),
+    ],
 )
 def test_a_name_that_timm_does_not_have_is_refused_with_near_matches(argument: str, near: str) -> None:
     with pytest.raises(UnknownName, match="unknown timm model") as refused:
