@@ -4,7 +4,7 @@ SUITE ?= quick
 ARGS ?=
 BIN = .venv/bin
 
-.PHONY: run test
+.PHONY: docs run test
 
 run: .venv/installed
 	$(BIN)/labelbench run --suite $(SUITE) $(ARGS)
@@ -15,6 +15,9 @@ test: .venv/installed-dev
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -n auto $(ARGS)
 	$(BIN)/python -m pytest -p no:xdist --doctest-modules labelbench
+
+docs: .venv/installed-dev
+	$(BIN)/python -m mkdocs build --strict --config-file docs/mkdocs.yml
 
 # The marks are written last, so that an interrupted installation is taken up again.
 .venv/installed: pyproject.toml
