@@ -71,7 +71,7 @@ def _line_figure(chart: Chart, styles: Mapping[str, Style]) -> Figure:
     columns = 1 if free else max(1, min(len(names), int(width / (0.45 + 0.062 * max(map(len, names))))))
     below = 0.0 if free else 0.16 * math.ceil(len(names) / columns) + 0.1
     panel_height = 2.1 if across == 1 else 1.95
-    titles = 0.16 * max((len(_wrapped(panel.title, width / across)) for panel in chart.panels), default=0)
+    titles = 0.16 * max((len(_wrapped(panel.title, width / across, chart)) for panel in chart.panels), default=0)
     figure = Figure(figsize=(width, down * (panel_height + titles) + 0.25 + below), layout="constrained")
     grid = figure.subplots(down, across, squeeze=False, sharey=True, sharex=chart.log_x or "accuracy" in chart.name)
     places = grid.ravel()
@@ -127,7 +127,7 @@ def _draw_line(axes: Axes, series: Series, style: Style, shade: float) -> Line2D
 
 
 def _dress(axes: Axes, chart: Chart, panel: Panel, width: float) -> None:
-    axes.set_title("\n".join(_wrapped(panel.title, width)))
+    axes.set_title("\n".join(_wrapped(panel.title, width, chart)))
     axes.grid(color="#DDDDDD", linewidth=0.4)
     axes.set_axisbelow(True)
     values = sorted({x for series in panel.series for x in series.x})
@@ -164,14 +164,14 @@ def _scatter_figure(chart: Chart) -> Figure:
     across = chart.columns or min(5, len(chart.panels))
     down = math.ceil(len(chart.panels) / across)
     side = PAGE / max(across, 3)
-    lines = max(len(_wrapped(panel.title, side)) for panel in chart.panels)
+    lines = max(len(_wrapped(panel.title, side, chart)) for panel in chart.panels)
     figure = Figure(figsize=(side * across, down * (side * 0.93 + 0.14 * lines)), layout="constrained")
     grid = figure.subplots(down, across, squeeze=False)
     for place, panel in zip(grid.ravel(), chart.panels, strict=False):
         for series in panel.series:
             colours = [CLASS_COLOURS[index % len(CLASS_COLOURS)] for index in series.classes] or "#333333"
             place.scatter(series.x, series.y, s=3.5, c=colours, linewidths=0, alpha=0.85)
-        place.set_title("\n".join(_wrapped(panel.title, side)), fontsize=_SMALL)
+        place.set_title("\n".join(_wrapped(panel.title, side, chart)), fontsize=_SMALL)
         place.set_xticks([])
         place.set_yticks([])
         place.set_box_aspect(1)
@@ -182,7 +182,8 @@ def _scatter_figure(chart: Chart) -> Figure:
     return figure
 
 
-def _wrapped(title: str, width: float) -> list[str]:
-    """A title in lines that fit ``width`` inches."""
-    parts = title.split(": ") if len(title) > width * 17 else [title]
-    return [line for part in parts for line in textwrap.wrap(part, max(12, int(width * 17)))]
+def _wrapped(title: str, width: float, chart: Chart) -> list[str]:
+    """A title in lines that fit ``width`` inches; where one of the chart is broken at its colon, all are."""
+    letters = int(width * 17)
+    parts = title.split(": ") if any(len(panel.title) > letters for panel in chart.panels) else [title]
+    return [line for part in parts for line in textwrap.wrap(part, max(12, letters))]
