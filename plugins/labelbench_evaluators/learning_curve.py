@@ -24,20 +24,21 @@ class LearningCurve(Evaluator):
     """Validation accuracy over training (paper, section 4.2: constant labels train with difficulty).
 
     A training was difficult if it diverged; if its best accuracy stayed below ``chances`` times that of guessing; if
-    over ``late`` of its epochs had passed when it first reached ``level`` of its own best; or if its accuracy fell by
-    more than ``drop`` from one epoch to the next in over ``often`` of its epochs. Its own best is the measure, so that
-    a label is not called difficult for being less accurate, only for getting there late or unsteadily.
+    over ``late`` of its epochs had passed when it first was ``level`` of the way from guessing to its own best; or if
+    its accuracy fell by more than ``drop`` from one epoch to the next in over ``often`` of its epochs. Its own best is
+    the measure, so that a label is not called difficult for being less accurate, only for getting there late or unsteadily;
+    and half of the way, since the last part comes late wherever the learning rate falls to the end.
 
     Attributes:
         chances: multiple of the accuracy of guessing, one in as many as there are classes.
-        late, level: shares of the epochs, and of the best accuracy.
+        late, level: shares of the epochs, and of the way from the accuracy of guessing to the best.
         drop, often: points of accuracy as a share, and share of the epochs.
         fewest: epochs below which lateness and steadiness are not judged.
     """
 
     chances: float = 2.0
     late: float = 0.5
-    level: float = 0.9
+    level: float = 0.5
     drop: float = 0.1
     often: float = 0.1
     fewest: int = 5
@@ -46,8 +47,8 @@ class LearningCurve(Evaluator):
         {f"epochs-to-{level:.0%}": f"first epoch whose validation accuracy is {level:.0%} or more" for level in LEVELS}
         | {
             "area": "mean of the validation accuracy over all epochs; its note says why a training was difficult: it "
-            "diverged, its best stayed below twice guessing, it reached 90 % of its best only in the second half, or "
-            "its accuracy fell by over 10 points in more than a tenth of its epochs"
+            "diverged, its best stayed below twice guessing, it was half of the way from guessing to its best only in "
+            "the second half, or its accuracy fell by over 10 points in more than a tenth of its epochs"
         }
     )
 
@@ -91,9 +92,12 @@ class LearningCurve(Evaluator):
             reasons.append(f"its best validation accuracy is {best:.1%}, and guessing gives {guess:.1%}")
         if epochs < self.fewest:
             return reasons
-        reached = int(np.argmax(accuracy >= self.level * best)) + 1
+        reached = int(np.argmax(accuracy >= guess + self.level * (best - guess))) + 1
         if reached > math.ceil(self.late * epochs):
-            reasons.append(f"{self.level:.0%} of its best validation accuracy came only at epoch {reached} of {epochs}")
+            reasons.append(
+                f"{self.level:.0%} of the way from guessing to its best validation accuracy came only at epoch "
+                f"{reached} of {epochs}"
+            )
         drops = int((np.diff(accuracy) < -self.drop).sum())
         if drops > self.often * epochs:
             reasons.append(
