@@ -4,7 +4,7 @@ SUITE ?= quick
 ARGS ?=
 BIN = .venv/bin
 
-.PHONY: docs run test
+.PHONY: benchmark docs run test
 
 run: .venv/installed
 	$(BIN)/labelbench run --suite $(SUITE) $(ARGS)
@@ -15,6 +15,9 @@ test: .venv/installed-dev
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -n auto $(ARGS)
 	$(BIN)/python -m pytest -p no:xdist --doctest-modules labelbench
+
+benchmark: .venv/installed-dev
+	$(BIN)/python -m pytest benchmarks --quiet --benchmark-columns=min,median,rounds $(ARGS)
 
 docs: .venv/installed-dev
 	$(BIN)/python -m mkdocs build --strict --config-file docs/mkdocs.yml

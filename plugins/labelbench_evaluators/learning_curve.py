@@ -26,8 +26,8 @@ class LearningCurve(Evaluator):
     A training was difficult if it diverged; if its best accuracy stayed below ``chances`` times that of guessing; if
     over ``late`` of its epochs had passed when it first was ``level`` of the way from guessing to its own best; or if
     its accuracy fell by more than ``drop`` from one epoch to the next in over ``often`` of its epochs. Its own best is
-    the measure, so that a label is not called difficult for being less accurate, only for getting there late or unsteadily;
-    and half of the way, since the last part comes late wherever the learning rate falls to the end.
+    the measure, so that a label is not called difficult for being less accurate, only for getting there late or
+    unsteadily; and half of the way, since the last part comes late wherever the learning rate falls to the end.
 
     Attributes:
         chances: multiple of the accuracy of guessing, one in as many as there are classes.
