@@ -1,71 +1,88 @@
-"""What this machine is and has, found without loading torch, and how a run's numerics are resolved on it."""
+"""How a run's numerics are resolved on this machine, put in force, and recorded; torch is loaded by the last two."""
 
 from __future__ import annotations
 
-import ctypes
 import os
 import platform
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
 from importlib import metadata
 from typing import Any
 
-from labelbench.errors import InputError, MachineError
-from labelbench.runs import Numerics
+from labelbench.errors import InputError, MachineError, UnknownName
+from labelbench.hardware import (
+    cpp_compiler,
+    cuda_capability,
+    has_bfloat16_units,
+    has_cuda,
+    has_matrix_tiles,
+    has_mps,
+    processor,
+    usable_cores,
+)
+from labelbench.runs import NUMERICS_MODES, Numerics
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
+# Compute capabilities of the first GPUs with units for each type: Ampere, Volta.
+_BFLOAT16_GPU, _FLOAT16_GPU = (8, 0), (7, 0)
 
 
-def resolve_numerics(mode: str, device: str, threads: int | None) -> Numerics:
+def resolve_numerics(
+    mode: str, device: str, threads: int | None, *, jobs: int = 1, compiled: bool | None = None
+) -> Numerics:
     """How runs of this plan compute, by rules on the wishes and the machine, never by timing.
 
     Args:
         mode: ``"exact"`` or ``"fast"``.
         device: one of :data:`DEVICES`; ``"auto"`` takes CUDA, then MPS, then the CPU.
-        threads: threads on a CPU, or None for all cores that this process may use.
+        threads: threads on a CPU, or None for all cores that this process may use, divided among ``jobs``.
+        jobs: processes that work at the same time.
+        compiled: whether ``"fast"`` compiles networks; None where :func:`pays_to_compile` says so.
 
     Raises:
-        InputError: a mode, device or number of threads that does not exist.
+        InputError: a mode, device or number that does not exist, or compiled networks that are not to be had.
         MachineError: the device is not here.
     """
-    if mode != "exact":
-        raise InputError(f"numerics {mode!r} cannot be computed by this version; expected 'exact'")
+    if mode not in NUMERICS_MODES:
+        raise UnknownName("numerics", mode, NUMERICS_MODES)
     if device not in DEVICES:
         raise InputError(f"unknown device {device!r}; expected one of {', '.join(DEVICES)}")
-    if threads is not None and threads < 1:
-        raise InputError(f"threads is {threads}; expected 1 or more")
+    for name, number in (("threads", threads), ("jobs", jobs)):
+        if number is not None and number < 1:
+            raise InputError(f"{name} is {number}; expected 1 or more")
     here = [name for name, found in (("cuda", has_cuda), ("mps", has_mps)) if found()] + ["cpu"]
     chosen = here[0] if device == "auto" else device
     if chosen not in here:
         raise MachineError(f"device {device!r} is not on this machine; name one that is: {', '.join(here)}")
-    return Numerics(mode=mode, device=chosen, threads=(threads or usable_cores()) if chosen == "cpu" else 0)
+    if mode == "exact" and compiled:
+        raise InputError("networks are compiled with fast numerics only; add --numerics fast, or leave out --compile")
+    if compiled and cpp_compiler() is None:
+        raise InputError("--compile needs a C++ compiler (g++ or clang++), and none is here; install one, or leave it")
+    fast = mode == "fast"
+    return Numerics(
+        mode=mode,
+        device=chosen,
+        precision=native_precision(chosen) if fast else "float32",
+        threads=(threads or max(1, usable_cores() // jobs)) if chosen == "cpu" else 0,
+        compiled=fast and (pays_to_compile(chosen) if compiled is None else compiled),
+    )
 
 
-def usable_cores() -> int:
-    """Processor cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+def native_precision(device: str) -> str:
+    """The type that fast numerics multiply in: what the device has units for, never what it emulates."""
+    if device == "cuda":
+        capability = cuda_capability() or (0, 0)
+        return "bfloat16" if capability >= _BFLOAT16_GPU else "float16" if capability >= _FLOAT16_GPU else "float32"
+    return "bfloat16" if device == "cpu" and has_bfloat16_units() else "float32"
 
 
-@cache
-def has_cuda() -> bool:
-    """Whether an NVIDIA driver answers with at least one device, and torch is not its CPU build."""
-    try:
-        if "+cpu" in metadata.version("torch"):
-            return False
-        driver = ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
-    except (OSError, metadata.PackageNotFoundError):
-        return False
-    count = ctypes.c_int(0)
-    return driver.cuInit(0) == 0 and driver.cuDeviceGetCount(ctypes.byref(count)) == 0 and count.value > 0
+def pays_to_compile(device: str) -> bool:
+    """Whether fast numerics compile networks where nobody says: on CUDA, and on processors with AMX tiles.
 
-
-def has_mps() -> bool:
-    """Whether this is a Mac with Apple's own processor."""
-    return sys.platform == "darwin" and platform.machine() == "arm64"
+    Elsewhere on a CPU convolutions take most of a step and compiled code runs the same ones, so that the minute that
+    compilation takes does not come back (``benchmarks/README.md`` has figures). It needs a C++ compiler.
+    """
+    return (device == "cuda" or (device == "cpu" and has_matrix_tiles())) and cpp_compiler() is not None
 
 
 @contextmanager
@@ -109,7 +126,7 @@ def environment_facts(numerics: Numerics) -> dict[str, Any]:
         **versions,
         "system": f"{platform.system()} {platform.machine()}",
     }
-    facts["processor"] = _processor()
+    facts["processor"] = processor()
     if numerics.device == "cuda":
         import torch
 
@@ -123,15 +140,3 @@ def _version(distribution: str) -> str | None:
         return metadata.version(distribution)
     except metadata.PackageNotFoundError:
         return None
-
-
-@cache
-def _processor() -> str:
-    try:
-        with open("/proc/cpuinfo", encoding="utf-8") as file:  # noqa: PTH123  (no file on a disk)
-            for line in file:
-                if line.startswith("model name"):
-                    return line.partition(":")[2].strip()
-    except OSError:
-        pass
-    return platform.processor() or platform.machine()

@@ -23,6 +23,7 @@ from labelbench.files import disk_errors, write_atomic
 from labelbench.labels import LabelSet
 from labelbench.networks import Network
 from labelbench.runs import RunSpec, derived_seed
+from labelbench.training_step import TrainingStep, in_precision
 
 EVALUATION_BATCH = 500
 
@@ -160,7 +161,9 @@ def train(
         nesterov=recipe.nesterov,
         fused=device.type in ("cpu", "cuda"),
     )
-    state = _State(network, optimizer, identity={"run": run.id, "label": labels.identity, "images": images.fingerprint})
+    take_step = TrainingStep(network, labels, optimizer, run.numerics, recipe.batch_size)
+    identity = {"run": run.id, "label": labels.identity, "images": images.fingerprint}
+    state = _State(network, optimizer, take_step.scaler, identity)
     checkpoint = folder / "checkpoint.safetensors"
     # A snapshot that was not asked for before the interruption can only be had from the start.
     state.resume(
@@ -180,15 +183,11 @@ def train(
             rate = recipe.rate_at(epoch, step, batches.steps)
             for group in optimizer.param_groups:
                 group["lr"] = rate
-            optimizer.zero_grad(set_to_none=True)
-            loss = labels.loss_of(network(pixels), classes).mean()
-            loss.backward()  # type: ignore[no-untyped-call]
-            optimizer.step()
-            loss_sum += loss.detach() * len(classes)
+            loss_sum += take_step(pixels, classes) * len(classes)
             seen += len(classes)
             report(epoch * batches.steps + step + 1, total_steps, seen / (time.perf_counter() - started), None)
         train_loss = float(loss_sum) / seen
-        validation_loss, accuracy = validate(network, labels, *validation)
+        validation_loss, accuracy = validate(network, labels, *validation, run.numerics.precision)
         if not np.isfinite(train_loss) or not np.isfinite(validation_loss):
             diverged = True
             break
@@ -228,13 +227,16 @@ def load_trained(run: RunSpec, network: Network, labels: LabelSet, images: Image
     return Trained(run, network.eval(), history, metadata.get("best_epoch", 0), metadata.get("diverged", False))
 
 
-def outputs_of(network: Network, pixels: np.ndarray, batch: int = EVALUATION_BATCH) -> Iterator[Tensor]:
+def outputs_of(
+    network: Network, pixels: np.ndarray, batch: int = EVALUATION_BATCH, precision: str = "float32"
+) -> Iterator[Tensor]:
     """Outputs of a network in eval mode, batch by batch.
 
     Args:
         network: on any device.
         pixels: ``(n, height, width, 3)`` uint8.
         batch: images at once.
+        precision: of matrix products and convolutions.
 
     Yields:
         ``(at most batch, *label shape)`` float32 on the network's device.
@@ -244,12 +246,14 @@ def outputs_of(network: Network, pixels: np.ndarray, batch: int = EVALUATION_BAT
     for start in range(0, len(pixels), batch):
         images = torch.from_numpy(np.array(pixels[start : start + batch])).to(device)
         # Entered and left between two yields: a mode that outlives a yield leaks into the caller.
-        with torch.no_grad():
+        with torch.no_grad(), in_precision(device, precision):
             outputs = network(to_pixels(images)).float()
         yield outputs
 
 
-def validate(network: Network, labels: LabelSet, pixels: np.ndarray, classes: np.ndarray) -> tuple[float, float]:
+def validate(
+    network: Network, labels: LabelSet, pixels: np.ndarray, classes: np.ndarray, precision: str = "float32"
+) -> tuple[float, float]:
     """Mean loss and share of images whose nearest label is the true one.
 
     Args:
@@ -257,12 +261,13 @@ def validate(network: Network, labels: LabelSet, pixels: np.ndarray, classes: np
         labels: targets and loss.
         pixels: ``(n, height, width, 3)`` uint8.
         classes: ``(n,)`` true classes.
+        precision: of matrix products and convolutions.
     """
     true = torch.from_numpy(np.array(classes)).to(network.mean.device)
     loss = torch.zeros((), device=true.device)
     hits = torch.zeros((), dtype=torch.int64, device=true.device)
     done = 0
-    for outputs in outputs_of(network, pixels):
+    for outputs in outputs_of(network, pixels, precision=precision):
         expected = true[done : done + len(outputs)]
         loss += labels.loss_of(outputs, expected).sum()
         hits += (labels.nearest(outputs) == expected).sum()
@@ -316,9 +321,12 @@ class _Batches:
 class _State:
     """Everything that decides the rest of a training."""
 
-    def __init__(self, network: Network, optimizer: torch.optim.SGD, identity: dict[str, str]) -> None:
+    def __init__(
+        self, network: Network, optimizer: torch.optim.SGD, scaler: torch.amp.GradScaler, identity: dict[str, str]
+    ) -> None:
         self.network = network
         self.optimizer = optimizer
+        self.scaler = scaler
         self.identity = identity
         self.history: list[Epoch] = []
         self.best: dict[str, Tensor] = {}
@@ -346,7 +354,7 @@ class _State:
         for name, parameter in self.network.named_parameters():
             if parameter in self.optimizer.state:  # a parameter without gradient has no momentum
                 tensors[f"momentum.{name}"] = self.optimizer.state[parameter]["momentum_buffer"]
-        write_atomic(file, _packed(tensors, {**self.identity, **self.curve}))
+        write_atomic(file, _packed(tensors, {**self.identity, **self.curve, "scaler": self.scaler.state_dict()}))
 
     def resume(self, file: Path, if_fine: Callable[[int], bool]) -> None:
         """Go on from a checkpoint, if there is one and ``if_fine`` agrees to the epochs that it has done."""
@@ -366,6 +374,7 @@ class _State:
         for name, stored in part("momentum.").items():
             buffer = torch.empty_like(parameters[name]).copy_(stored)
             self.optimizer.state[parameters[name]]["momentum_buffer"] = buffer
+        self.scaler.load_state_dict(metadata["scaler"])
         self.history = [Epoch(**line) for line in metadata["history"]]
         self.best_epoch = metadata["best_epoch"]
 

@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from labelbench.errors import InputError, MachineError
-from labelbench.machine import has_cuda, numerics_in_force, resolve_numerics, usable_cores
+from labelbench.hardware import has_cuda, usable_cores
+from labelbench.machine import numerics_in_force, resolve_numerics
 from labelbench.runs import Numerics
 
 
