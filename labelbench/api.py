@@ -36,6 +36,8 @@ def run(
     numerics: str | None = None,
     device: str = "auto",
     threads: int | None = None,
+    compiled: bool | None = None,
+    jobs: int = 1,
     overwrite: str = "missing",
     results: str | Path | None = None,
     settings: Settings | None = None,
@@ -55,7 +57,10 @@ def run(
         test_images: how many test images are measured, drawn evenly over classes.
         numerics: ``"exact"`` or ``"fast"``.
         device: ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"mps"``.
-        threads: threads on a CPU; None for all cores.
+        threads: threads on a CPU; None for all cores, divided among ``jobs``.
+        compiled: whether fast numerics compile networks; None where it is known to pay.
+        jobs: processes that train and measure at the same time. With more than one, a script must keep its own work
+            under ``if __name__ == "__main__"``, as for any use of :mod:`multiprocessing`.
         overwrite: ``"missing"`` does what is absent, failed or interrupted; ``"never"`` leaves failures alone;
             ``"always"`` does everything again.
         results: results folder; None for ``results/<name of the suite>``.
@@ -88,9 +93,11 @@ def run(
         numerics=numerics,
     )
     with use_settings(settings) if settings else nullcontext():
-        plan, folder = planned(chosen, results, device=device, threads=threads, overwrite=overwrite)
+        plan, folder = planned(
+            chosen, results, device=device, threads=threads, compiled=compiled, jobs=jobs, overwrite=overwrite
+        )
         with Reporter(Console(stderr=True, quiet=not progress)) as reporter:
-            carry_out(plan, folder, reporter, overwrite=overwrite)
+            carry_out(plan, folder, reporter, overwrite=overwrite, jobs=jobs)
     return ScoreTable.of(folder)
 
 
@@ -113,17 +120,27 @@ def load_results(folder: str | Path) -> ScoreTable:
 
 
 def planned(
-    suite: Suite, results: str | Path | None, *, device: str, threads: int | None, overwrite: str
+    suite: Suite,
+    results: str | Path | None,
+    *,
+    device: str,
+    threads: int | None,
+    compiled: bool | None,
+    jobs: int,
+    overwrite: str,
 ) -> tuple[Plan, Results]:
     """What a suite asks for on this machine, and the folder that tells what of it is done."""
     from labelbench.machine import resolve_numerics
     from labelbench.planning import plan
 
     folder = Results(Path(results or Path("results", suite.name)))
-    return plan(suite, resolve_numerics(suite.numerics, device, threads), folder, overwrite), folder
+    numerics = resolve_numerics(suite.numerics, device, threads, jobs=jobs, compiled=compiled)
+    return plan(suite, numerics, folder, overwrite), folder
 
 
-def carry_out(plan: Plan, results: Results, reporter: Reporter, *, overwrite: str) -> tuple[Outcome, Leaderboard]:
+def carry_out(
+    plan: Plan, results: Results, reporter: Reporter, *, overwrite: str, jobs: int
+) -> tuple[Outcome, Leaderboard]:
     """Do what a plan says is missing, and write the leaderboard beside the results.
 
     Raises:
@@ -134,7 +151,7 @@ def carry_out(plan: Plan, results: Results, reporter: Reporter, *, overwrite: st
     from labelbench.leaderboard import Leaderboard
     from labelbench.runner import Runner
 
-    outcome = Runner(plan, results, reporter, overwrite=overwrite == "always").run()
+    outcome = Runner(plan, results, reporter, overwrite=overwrite == "always", jobs=jobs).run()
     board = Leaderboard.of(results)
     write_atomic(results.folder / "leaderboard.md", to_markdown(board).encode())
     return outcome, board

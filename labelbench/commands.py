@@ -36,7 +36,7 @@ def run_suite(options: dict[str, Any], *, dry_run: bool) -> int:
         errors = Console(stderr=True)
         with Reporter(errors) as reporter:
             reporter.line(_headline(plan))
-            outcome, board = carry_out(plan, results, reporter, overwrite=options["overwrite"])
+            outcome, board = carry_out(plan, results, reporter, overwrite=options["overwrite"], jobs=options["jobs"])
         output_console().print(to_rich(board))
         errors.print(f"{results.folder / 'leaderboard.md'}", highlight=False, soft_wrap=True)
         if not outcome.failures:
@@ -93,7 +93,7 @@ def _explanations(board: Leaderboard) -> Iterator[str]:
 
 
 def _planned(options: dict[str, Any]) -> tuple[Plan, Results]:
-    machine = {name: options[name] for name in ("device", "threads", "overwrite")}
+    machine = {name: options[name] for name in ("device", "threads", "compiled", "jobs", "overwrite")}
     return planned(suite_of(options), options["results"], **machine)
 
 

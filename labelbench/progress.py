@@ -5,7 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
 from types import TracebackType
+from typing import Protocol
 
 from rich.console import Console
 from rich.markup import escape
@@ -14,10 +16,35 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn
 _SECONDS_BETWEEN_LINES = 10.0
 
 
+class Pieces(Protocol):
+    """Who is told of one piece of work after another: begun, done to a share, done."""
+
+    def begin(self, name: str, size: float = 0.0) -> None:
+        """Begin a piece of this size."""
+
+    def update(self, doing: str, share: float, *, always: bool = False) -> None:
+        """The piece is done to ``share``, 0 to 1; ``always`` if the reader is to hear of it in any case."""
+
+    def end(self, outcome: str = "") -> None:
+        """The piece is done."""
+
+
+@dataclass
+class _Piece:
+    """One piece of work in hand."""
+
+    name: str = ""
+    size: float = 0.0
+    share: float = 0.0
+    begun: float = field(default_factory=time.monotonic)
+    last_line: float = field(default_factory=time.monotonic)
+
+
 class Reporter(AbstractContextManager["Reporter"]):
-    """Shows one piece of work at a time within a whole of known size.
+    """Shows the pieces of work in hand within a whole of known size.
 
     The whole is counted in whatever the pieces are (images to look at); times left follow from the pace so far.
+    Where several pieces are in hand, the ``worker`` of each tells them apart.
 
     Args:
         console: where to write; decides by itself whether it is a terminal.
@@ -28,9 +55,8 @@ class Reporter(AbstractContextManager["Reporter"]):
         self._live: _Live | None = _Live(console) if console.is_terminal else None
         self._total = 0.0
         self._done = 0.0
-        self._begun = self._piece_begun = self._last_line = time.monotonic()
-        self._name = ""
-        self._size = 0.0
+        self._begun = time.monotonic()
+        self._pieces: dict[int, _Piece] = {}
 
     def __enter__(self) -> Reporter:
         if self._live:
@@ -57,31 +83,34 @@ class Reporter(AbstractContextManager["Reporter"]):
         self._total = max(total, 1e-9)
         self._begun = time.monotonic()
 
-    def begin(self, name: str, size: float = 0.0) -> None:
+    def begin(self, name: str, size: float = 0.0, worker: int = 0) -> None:
         """Begin a piece of this size."""
-        self._name, self._size = name, size
-        self._piece_begun = self._last_line = time.monotonic()
-        self.update("", 0.0)
+        self._pieces[worker] = _Piece(name, size)
+        self.update("", 0.0, worker=worker)
 
-    def update(self, doing: str, share: float, *, always: bool = False) -> None:
+    def update(self, doing: str, share: float, *, always: bool = False, worker: int = 0) -> None:
         """The piece is done to ``share``, 0 to 1. Without a terminal a line appears now and then, or ``always``."""
+        piece = self._pieces.setdefault(worker, _Piece())
+        piece.share = share
         now = time.monotonic()
-        overall = min(1.0, (self._done + self._size * share) / self._total) if self._total else 0.0
-        left = _time_left(now - self._piece_begun, share)
+        done = self._done + sum(each.size * each.share for each in self._pieces.values())
+        overall = min(1.0, done / self._total) if self._total else 0.0
+        left = _time_left(now - piece.begun, share)
         whole_left = _time_left(now - self._begun, overall)
         if self._live:
-            self._live.show(self._name, doing, share, left, overall, whole_left)
-        elif doing and (always or now - self._last_line >= _SECONDS_BETWEEN_LINES):
-            self._last_line = now
+            self._live.show(worker, piece.name, doing, share, left, overall, whole_left)
+        elif doing and (always or now - piece.last_line >= _SECONDS_BETWEEN_LINES):
+            piece.last_line = now
             times = f", {left} left" if left else ""
             times += f" ({whole_left} in all)" if left and whole_left else ""
-            self.line(f"{self._name}: {doing}{times}")
+            self.line(f"{piece.name}: {doing}{times}")
 
-    def end(self, outcome: str = "") -> None:
+    def end(self, outcome: str = "", worker: int = 0) -> None:
         """The piece is done; say so if there is an outcome."""
-        self._done += self._size
+        piece = self._pieces.pop(worker, _Piece())
+        self._done += piece.size
         if outcome:
-            self.line(f"{self._name}: {outcome} ({_duration(time.monotonic() - self._piece_begun)})")
+            self.line(f"{piece.name}: {outcome} ({_duration(time.monotonic() - piece.begun)})")
 
     def line(self, text: str) -> None:
         """Write one line that stays."""
@@ -89,7 +118,7 @@ class Reporter(AbstractContextManager["Reporter"]):
 
 
 class _Live:
-    """Two bars: the piece in hand, and the whole."""
+    """A bar for each piece in hand, and one for the whole."""
 
     def __init__(self, console: Console) -> None:
         self.progress = Progress(
@@ -99,12 +128,16 @@ class _Live:
             console=console,
             transient=True,
         )
-        self.piece: TaskID = self.progress.add_task("", total=1.0)
+        self.pieces: dict[int, TaskID] = {}
         self.overall: TaskID = self.progress.add_task("", total=1.0, visible=False)
 
-    def show(self, name: str, doing: str, share: float, left: str, overall: float, whole_left: str) -> None:
+    def show(
+        self, worker: int, name: str, doing: str, share: float, left: str, overall: float, whole_left: str
+    ) -> None:
+        if worker not in self.pieces:
+            self.pieces[worker] = self.progress.add_task("", total=1.0)
         text = escape(": ".join(part for part in (name, doing) if part)) + (f", {left} left" if left else "")
-        self.progress.update(self.piece, completed=share, description=text)
+        self.progress.update(self.pieces[worker], completed=share, description=text)
         whole = f"whole suite, {whole_left} left" if whole_left else "whole suite"
         self.progress.update(self.overall, completed=overall, description=whole, visible=overall > 0)
 

@@ -1,35 +1,22 @@
-"""Train and measure what a plan says is missing, one piece at a time; what fails is recorded and the rest goes on."""
+"""Train and measure what a plan says is missing; what fails is recorded and the rest goes on."""
 
 from __future__ import annotations
 
-import shutil
-import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from functools import lru_cache, partial
 from pathlib import Path
-from typing import Any
 
-import torch
-from torch import Tensor
-
-from labelbench.datasets import Split
-from labelbench.errors import ConflictError, MachineError, PluginError, Unavailable, one_line
+from labelbench.errors import ConflictError, MachineError, PluginError, Unavailable
 from labelbench.estimate import Work
-from labelbench.evaluation import Context, Measurement
+from labelbench.executors import Executor, Here, processes
 from labelbench.files import read_json
-from labelbench.labels import LabelSet
-from labelbench.machine import environment_facts, numerics_in_force
 from labelbench.materials import Materials
 from labelbench.planning import Plan
-from labelbench.plugins import plugins
 from labelbench.progress import Reporter
-from labelbench.registry import evaluator
 from labelbench.results import Cell, Results
 from labelbench.runs import RunSpec
-from labelbench.training import Epoch, Trained, load_trained, outputs_of, train
+from labelbench.work import Job, Measuring, Training, Worker
 
 
 @dataclass
@@ -54,18 +41,19 @@ class Runner:
         results: where finished work goes.
         reporter: told of everything.
         overwrite: True if finished work is to be done again: checkpoints are not resumed then.
+        jobs: processes that work at the same time; 1 works in this one.
     """
 
-    def __init__(self, plan: Plan, results: Results, reporter: Reporter, *, overwrite: bool = False) -> None:
+    def __init__(
+        self, plan: Plan, results: Results, reporter: Reporter, *, overwrite: bool = False, jobs: int = 1
+    ) -> None:
         self.plan = plan
         self.results = results
         self.reporter = reporter
         self.overwrite = overwrite
+        self.jobs = jobs
         self.outcome = Outcome()
         self.materials = Materials(reporter.update, reporter.paused)
-        # Networks and outputs are large: only those in use are kept.
-        self._trained = lru_cache(maxsize=2)(self._load_trained)
-        self._outputs = lru_cache(maxsize=1)(self._compute_outputs)
 
     def run(self) -> Outcome:
         """Do what is missing.
@@ -77,30 +65,63 @@ class Runner:
         """
         self._prepare()
         self.results.save_suite({"name": self.plan.suite.name, "headline": list(self.plan.suite.headline)})
-        todo_trainings, todo_cells = list(self.plan.todo_trainings), list(self.plan.todo_cells)
-        trained = set(self.plan.trainings) - set(todo_trainings)
-        measured = set(self.plan.cells) - set(todo_cells)
-        self.reporter.whole(sum(map(self._training_size, todo_trainings)) + sum(map(self._cell_size, todo_cells)))
-
-        def measure_what_is_ready() -> None:
-            for cell in [cell for cell in todo_cells if self.plan.ready(cell, trained, measured)]:
-                todo_cells.remove(cell)
-                if self._attempt(str(cell), self.results.measurement_file(cell), partial(self._measure, cell)):
-                    measured.add(cell)
-                    self.outcome.measured += 1
-
-        measure_what_is_ready()
-        for run in todo_trainings:
-            file = self.results.training_file(run)
-            if self._attempt(f"training {run}", file, partial(self._train, run)):
-                trained.add(run)
-                self.outcome.trained += 1
-                measure_what_is_ready()
-        for cell in todo_cells:
-            missing = [str(run) for run in self.plan.needs[cell].trainings if run not in trained]
-            missing += [str(other) for other in self.plan.inputs(cell) if other not in measured]
-            self._fail(str(cell), self.results.measurement_file(cell), f"needs {missing[0]}, which is not there")
+        trainings = [self._training(run) for run in self.plan.todo_trainings]
+        cells = [self._measuring(cell) for cell in self.plan.todo_cells]
+        self.reporter.whole(sum(job.size for job in trainings) + sum(job.size for job in cells))
+        with self._executor(len(trainings) + len(cells)) as executor:
+            self._carry_out(executor, trainings, cells)
         return self.outcome
+
+    @contextmanager
+    def _executor(self, count: int) -> Iterator[Executor]:
+        if min(self.jobs, count) <= 1:
+            yield Here(Worker(self.results, self.reporter, self.materials, overwrite=self.overwrite))
+            return
+        with processes(min(self.jobs, count), self.results, self.reporter, overwrite=self.overwrite) as executor:
+            yield executor
+
+    def _carry_out(self, executor: Executor, trainings: list[Training], cells: list[Measuring]) -> None:
+        """Begin jobs while there is room, measurements that can be made before trainings, until none is left."""
+        trained = set(self.plan.trainings) - {job.run for job in trainings}
+        measured = set(self.plan.cells) - {job.cell for job in cells}
+        running = 0
+        while True:
+            while running < executor.capacity:
+                ready = next((job for job in cells if self.plan.ready(job.cell, trained, measured)), None)
+                if ready:
+                    cells.remove(ready)
+                    executor.start(ready)
+                elif trainings:
+                    executor.start(trainings.pop(0))
+                else:
+                    break
+                running += 1
+            if not running:
+                break
+            for job, why in executor.finished():
+                running -= 1
+                if why:
+                    self._fail(job, why)
+                elif isinstance(job, Training):
+                    trained.add(job.run)
+                    self.outcome.trained += 1
+                else:
+                    measured.add(job.cell)
+                    self.outcome.measured += 1
+        for job in cells:
+            missing = [str(run) for run in job.trainings if run not in trained]
+            missing += [str(other) for other in job.inputs if other not in measured]
+            self._fail(job, f"needs {missing[0]}, which is not there")
+
+    def _fail(self, job: Job, why: str) -> None:
+        self.results.save_failure(self._file(job), str(job), why)
+        self.outcome.failures.append((str(job), why))
+        self.reporter.line(f"{job}: failed: {why}")
+
+    def _file(self, job: Job) -> Path:
+        if isinstance(job, Training):
+            return self.results.training_file(job.run)
+        return self.results.measurement_file(job.cell)
 
     def _prepare(self) -> None:
         """Load every data set and build every label before anything is computed: mistakes of the user come first."""
@@ -136,211 +157,17 @@ class Runner:
                 f"{images.fingerprint[:12]} from {images.source}); use another --results folder, or --overwrite always"
             )
 
-    def _attempt(self, what: str, file: Path, work: Callable[[], None]) -> bool:
-        try:
-            work()
-        except (ConflictError, MachineError) as error:
-            if isinstance(error, Unavailable):
-                self._fail(what, file, one_line(error))
-                return False
-            raise
-        except Exception as error:  # one cell may fail in any way; the others go on
-            self._fail(what, file, one_line(error))
-            return False
-        return True
-
-    def _fail(self, what: str, file: Path, why: str) -> None:
-        self.results.save_failure(file, what, why)
-        self.outcome.failures.append((what, why))
-        self.reporter.line(f"{what}: failed: {why}")
-
-    def _train(self, run: RunSpec) -> None:
-        started = time.perf_counter()
-        images, labels = self.materials.images(run), self.materials.labels(run)
-        dataset = self.materials.dataset(run)
-        work = self.results.work(run)
-        if self.overwrite:
-            shutil.rmtree(work, ignore_errors=True)
-        self.reporter.begin(str(run), self._training_size(run))
-
-        so_far = ""
-
-        def report(done: int, total: int, rate: float, epoch: Epoch | None) -> None:
-            nonlocal so_far
-            if epoch:
-                so_far = (
-                    f"epoch {epoch.epoch} done, loss {epoch.train_loss:.4g}, "
-                    f"validation {epoch.validation_accuracy:.1%}, "
-                )
-            self.reporter.update(
-                f"{so_far}{rate:,.0f} images/s", done / total, always=bool(epoch and epoch.epoch % 5 == 0)
-            )
-
-        with numerics_in_force(run.numerics):
-            network = self.materials.network(run)
-            finished = train(
-                run,
-                network,
-                labels,
-                images,
-                validation_share=dataset.validation_share,
-                flip=dataset.flip,
-                folder=work,
-                snapshots={share: self.results.snapshot_file(run, share) for share in self.plan.snapshots[run]},
-                report=report,
-            )
-        self.results.save_training(run, {**self._training_facts(finished), **_when(started)})
-        (work / "checkpoint.safetensors").unlink(missing_ok=True)
-        self._trained.cache_clear()
-        self._outputs.cache_clear()
-        best = finished.history[finished.best_epoch - 1] if finished.best_epoch else None
-        outcome = (
-            f"trained, best validation {best.validation_accuracy:.1%} at epoch {best.epoch}" if best else "trained"
-        )
-        self.reporter.end("diverged: the loss stopped being finite" if finished.diverged else outcome)
-
-    def _training_facts(self, trained: Trained) -> dict[str, Any]:
-        run = trained.run
-        labels = self.materials.labels(run)
-        network = trained.network
-        return {
-            "status": "diverged" if trained.diverged else "done",
-            "best_epoch": trained.best_epoch,
-            "epochs_done": len(trained.history),
-            "images": self._image_facts(run),
-            "label": {**label_facts(labels), "provenance": dict(labels.provenance)},
-            "backbone": {
-                "description": getattr(network.backbone, "description", ""),
-                "num_features": network.backbone.num_features,
-                "parameters": sum(parameter.numel() for parameter in network.parameters()),
-            },
-            "plugins": _origins(run),
-            "environment": environment_facts(run.numerics),
-            "history": {name: [getattr(line, name) for line in trained.history] for name in Epoch.__dataclass_fields__},
-        }
-
-    def _measure(self, cell: Cell) -> None:
-        started = time.perf_counter()
-        run = cell.run
-        made = evaluator(cell.evaluator)
-        self.reporter.begin(str(cell), self._cell_size(cell))
-        if self.overwrite:
-            self.results.forget_parts(cell)
-        facts = {
-            "evaluator": {"settings": made.settings},
-            "label": label_facts(self.materials.labels(run)),
-            "images": self._image_facts(run),
-            "plugins": {**_origins(run), "evaluator": _origin("evaluator", cell.evaluator)},
-        }
-        if not run.backbone:
-            facts["label"]["provenance"] = dict(self.materials.labels(run).provenance)
-        with numerics_in_force(run.numerics):
-            diverged = not made.copes_with_divergence and any(
-                self._trained(needed).diverged for needed in self.plan.needs[cell].trainings
-            )
-            measurement = Measurement(()) if diverged else made.evaluate(self._context(cell))
-            if not isinstance(measurement, Measurement):
-                raise TypeError(f"evaluate() returned {type(measurement).__name__}; expected labelbench.Measurement")
-            facts["environment"] = environment_facts(run.numerics)
-        self.results.save_measurement(cell, measurement, {**facts, **_when(started)}, diverged=diverged)
-        self.results.forget_parts(cell)
-        self.reporter.end("not measured, the training diverged" if diverged else _summary(measurement))
-
-    def _context(self, cell: Cell) -> Context:
-        run = cell.run
-        return Context(
-            run=run,
-            dataset=self.materials.dataset(run),
-            labels=self.materials.labels(run),
-            images=lambda: self.materials.images(run),
-            test=lambda: self._test_of(cell),
-            trained=self._trained,
-            outputs=lambda other: self._outputs(other, cell.test_images),
-            snapshot=self._load_snapshot,
-            measurement=lambda other, name: self._input(cell, other, name),
-            part=lambda name, compute: self.results.part(cell, name, compute),
-            report=lambda doing, share: self.reporter.update(doing, share),
-        )
-
-    def _input(self, cell: Cell, run: RunSpec, name: str) -> Measurement:
-        for other in self.plan.inputs(cell):
-            if (other.run, other.evaluator) == (run, name):
-                return self.results.load_measurement(other)
-        raise KeyError(f"measurement {name!r} of {run} is not among the needs of {cell.evaluator!r}")
-
-    def _test_of(self, cell: Cell) -> Split:
-        return self.materials.images(cell.run).test.evenly(cell.test_images)
-
-    def _load_trained(self, run: RunSpec) -> Trained:
-        return self._loaded(run, self.results.network_file(run))
-
-    def _load_snapshot(self, run: RunSpec, share: float) -> Trained:
-        return self._loaded(run, self.results.snapshot_file(run, share))
-
-    def _loaded(self, run: RunSpec, file: Path) -> Trained:
-        return load_trained(
-            run, self.materials.network(run), self.materials.labels(run), self.materials.images(run), file
-        )
-
-    def _compute_outputs(self, run: RunSpec, test_images: int | None) -> Tensor:
-        pixels = self.materials.images(run).test.evenly(test_images).images
-        return torch.cat([outputs.cpu() for outputs in outputs_of(self._trained(run).network, pixels)])
-
-    def _image_facts(self, run: RunSpec) -> dict[str, Any]:
-        images = self.materials.images(run)
-        return {
-            "fingerprint": images.fingerprint,
-            "source": images.source,
-            "train": len(images.train),
-            "test": len(images.test),
-            "mean": list(images.mean),
-            "std": list(images.std),
-        }
-
-    def _training_size(self, run: RunSpec) -> float:
-        """Images that a training looks at, in thousands."""
+    def _training(self, run: RunSpec) -> Training:
+        """The job of a training; its size is the thousands of images that it looks at."""
+        size = 0.0
         with suppress(Unavailable):
-            return Work.of(run, self.materials).images / 1000
-        return 0.0
+            size = Work.of(run, self.materials).images / 1000
+        return Training(run, self.plan.snapshots[run], size)
 
-    def _cell_size(self, cell: Cell) -> float:
-        if not cell.run.backbone:
-            return 0.0
-        with suppress(Unavailable):
-            count = len(self.materials.images(cell.run).test)
-            return min(cell.test_images or count, count) / 3000
-        return 0.0
-
-
-def label_facts(labels: LabelSet) -> dict[str, Any]:
-    """What tells label sets apart, as JSON values; notes are what a reader of results must know."""
-    return {
-        "sha256": labels.sha256,
-        "identity": labels.identity,
-        "shape": list(labels.shape),
-        "loss": labels.loss,
-        "notes": list(labels.provenance.get("notes", ())),
-    }
-
-
-def _origins(run: RunSpec) -> dict[str, str]:
-    """The distributions that a run's label and backbone come from."""
-    found = {"label": _origin("label", run.label)}
-    return {**found, "backbone": _origin("backbone", run.backbone)} if run.backbone else found
-
-
-def _origin(kind: str, name: str) -> str:
-    return str(plugins().find(kind, name)[0].origin)
-
-
-def _summary(measurement: Measurement) -> str:
-    known = [score for score in measurement.scores if score.value is not None][:2]
-    shown = (f"{s.name} {s.value:.1%}" if s.unit == "share" else f"{s.name} {s.value:.4g}" for s in known)
-    return ", ".join(shown) or "measured"
-
-
-def _when(started: float) -> dict[str, Any]:
-    return {
-        "wall_seconds": round(time.perf_counter() - started, 3),
-        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
-    }
+    def _measuring(self, cell: Cell) -> Measuring:
+        size = 0.0
+        if cell.run.backbone:
+            with suppress(Unavailable):
+                count = len(self.materials.images(cell.run).test)
+                size = min(cell.test_images or count, count) / 3000
+        return Measuring(cell, self.plan.needs[cell].trainings, tuple(self.plan.inputs(cell)), size)
