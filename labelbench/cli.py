@@ -64,6 +64,16 @@ def plan(measure: bool, **options: Any) -> None:
 
 
 @cli.command()
+@suite_options
+@machine_options
+def profile(**options: Any) -> None:
+    """Print where the time of a training step goes, and its share of the machine's measured matrix rate."""
+    from labelbench.commands import show_profile
+
+    show_profile(options)
+
+
+@cli.command()
 @click.argument("folder", type=click.Path(path_type=Path), metavar="DIR")
 @click.option("--format", "form", metavar="markdown|csv|json|latex|html", help="Print text in this format.")
 @click.option("--output", type=click.Path(path_type=Path), metavar="FILE", help="Write to this file.")

@@ -59,6 +59,20 @@ def show_plan(options: dict[str, Any], *, measure: bool) -> None:
                 click.echo(line)
 
 
+def show_profile(options: dict[str, Any]) -> None:
+    """Print where the time of a step goes, for each data set, backbone and shape of label of a suite."""
+    with use_settings(settings_of(options)):
+        plan, _ = _planned(options)
+        from labelbench.materials import Materials
+        from labelbench.profiling import profile
+
+        materials = Materials()
+        kinds = {(run.dataset, run.backbone, materials.labels(run).shape): run for run in reversed(plan.trainings)}
+        for run in reversed(kinds.values()):
+            for line in profile(run, materials).lines():
+                click.echo(line)
+
+
 def show_leaderboard(folder: Path, form: str | None, output: Path | None, *, explain: bool) -> None:
     """Print the leaderboard of a folder, or write it to a file; ``explain`` prints what its columns mean."""
     from labelbench.exports import export, to_rich

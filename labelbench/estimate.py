@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Iterator
-from contextlib import suppress
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from labelbench.first_steps import long_enough, take_steps
 from labelbench.machine import numerics_in_force
 from labelbench.materials import Materials
 from labelbench.planning import Plan
@@ -73,7 +71,7 @@ def estimate(plan: Plan) -> Iterator[str]:
     total = 0.0
     for (dataset, name, shape, batch), runs in kinds.items():
         network = materials.network(runs[0])
-        rate = _rate(runs[0], network, materials)
+        rate = training_rate(runs[0], network, materials)
         work = [Work.of(run, materials) for run in runs]
         images = sum(each.images for each in work)
         seconds = images / rate + sum(each.validated for each in work) / _validation_rate(runs[0], network, materials)
@@ -86,42 +84,19 @@ def estimate(plan: Plan) -> Iterator[str]:
     yield f"all missing trainings, one after another: {_hours(total)}; evaluators come on top"
 
 
-class _Enough(Exception):
-    """The measurement is over."""
+def training_rate(run: RunSpec, network: Network, materials: Materials, steps: int = _STEPS) -> float:
+    """Images per second of training steps, timed after three steps of warming up and without validation.
 
-
-def _rate(run: RunSpec, network: Network, materials: Materials) -> float:
-    """Images per second of training steps, timed after three steps of warming up and without validation."""
-    from labelbench.training import train
-
-    dataset = materials.dataset(run)
-    steps: list[float] = []
-    started = time.perf_counter()
-
-    def watch(done: int, total: int, rate: float, epoch: object) -> None:
-        nonlocal started
-        now = time.perf_counter()
-        if not epoch:
-            steps.append(now - started)
-        if len(steps) > _STEPS + 2:
-            raise _Enough
-        started = now
-
-    # Long enough for all steps to be taken, however few there are in an epoch.
-    long = replace(run, recipe=replace(run.recipe, minimum_steps=run.recipe.epochs * (_STEPS + 4)))
-    with tempfile.TemporaryDirectory() as folder, numerics_in_force(run.numerics), suppress(_Enough):
-        train(
-            long,
-            network,
-            materials.labels(run),
-            materials.images(run),
-            validation_share=dataset.validation_share,
-            flip=dataset.flip,
-            folder=Path(folder),
-            report=watch,
-        )
-    work = Work.of(long, materials)
-    return work.images / work.steps * _STEPS / sum(steps[3:])
+    Args:
+        run: what to train.
+        network: untrained.
+        materials: images and labels.
+        steps: how many are timed.
+    """
+    moments: list[float] = []
+    take_steps(run, network, materials, steps + 3, lambda done: moments.append(time.perf_counter()))
+    work = Work.of(long_enough(run, steps + 3), materials)
+    return work.images / work.steps * steps / (moments[-1] - moments[2])
 
 
 def _validation_rate(run: RunSpec, network: Network, materials: Materials) -> float:

@@ -72,7 +72,19 @@ MAY_IMPORT = {
     "progress": set(),
 }
 # These stand above everything in the table and may import all of it, and what stands before them here.
-TOP = ["estimate", "work", "executors", "runner", "leaderboard", "pages", "export_data", "export_latex", "exports"]
+TOP = [
+    "first_steps",
+    "estimate",
+    "profiling",
+    "work",
+    "executors",
+    "runner",
+    "leaderboard",
+    "pages",
+    "export_data",
+    "export_latex",
+    "exports",
+]
 TOP += ["records", "api", "chart_scores", "charts", "figures", "listing", "options"]
 TOP += ["commands", "label_commands", "result_commands", "plot_commands", "cli", "__main__"]
 
