@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import nn
 
+from labelbench.batches import Batches, to_pixels
 from labelbench.datasets import Images, Split
 from labelbench.errors import ConflictError
 from labelbench.labels import LabelSet
@@ -21,7 +22,6 @@ from labelbench.training import (
     load_trained,
     outputs_of,
     split_indices,
-    to_pixels,
     train,
     validate,
 )
@@ -236,10 +236,8 @@ def test_shares_of_one_seed_are_nested_and_share_their_validation_images() -> No
 
 
 def test_batches_are_crops_of_padded_images() -> None:
-    from labelbench.training import _Batches
-
     images = made_up(count=9)
-    batches = _Batches(
+    batches = Batches(
         images.train, np.arange(9), replace(RUN, recipe=replace(RECIPE, batch_size=4)), True, torch.device("cpu")
     )
     seen = list(batches.epoch(0))
