@@ -124,7 +124,7 @@ def planned(
 
 
 def carry_out(plan: Plan, results: Results, reporter: Reporter, *, overwrite: str) -> tuple[Outcome, Leaderboard]:
-    """Do what a plan says is missing, and write the leaderboard beside the results.
+    """Do what a plan says is missing, and write the leaderboard and the report beside the results.
 
     Raises:
         InputError, MachineError: as :meth:`labelbench.runner.Runner.run` does.
@@ -132,9 +132,14 @@ def carry_out(plan: Plan, results: Results, reporter: Reporter, *, overwrite: st
     from labelbench.exports import to_markdown
     from labelbench.files import write_atomic
     from labelbench.leaderboard import Leaderboard
+    from labelbench.report import write_report
     from labelbench.runner import Runner
 
-    outcome = Runner(plan, results, reporter, overwrite=overwrite == "always").run()
+    runner = Runner(plan, results, reporter, overwrite=overwrite == "always")
+    outcome = runner.run()
     board = Leaderboard.of(results)
     write_atomic(results.folder / "leaderboard.md", to_markdown(board).encode())
+    reporter.begin("report")
+    write_report(results, build=runner.materials.labels)
+    reporter.end()
     return outcome, board

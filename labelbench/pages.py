@@ -246,7 +246,9 @@ def _correlation_section(board: Leaderboard) -> Section:
         cells.append([*where, one.settings, str(len(one.labels)), text])
     headings = ["dataset", "backbone", "statistic of labels", "outcome", "set", "n labels", "Spearman"]
     places = tuple(Place(one.dataset, one.backbone, "") for one in board.correlations)
-    return Section("Correlations over labels", Grid(headings, cells, 4, places=places), (_CORRELATIONS,), "correlations")
+    return Section(
+        "Correlations over labels", Grid(headings, cells, 4, places=places), (_CORRELATIONS,), "correlations"
+    )
 
 
 def _reported_section(board: Leaderboard) -> Iterator[Section]:

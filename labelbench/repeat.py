@@ -34,7 +34,13 @@ class Repeat:
     @property
     def command(self) -> str:
         """The command as a shell reads it."""
-        return shlex.join(("labelbench", *self.args))
+        return " ".join(self.parts)
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """The command in parts that a line is best broken between: each option with its value."""
+        options = zip(self.args[1::2], self.args[2::2], strict=True)
+        return tuple(map(shlex.join, (("labelbench", self.args[0]), *options)))
 
 
 def repeats_of(run: RunSpec, cells: Iterable[Cell]) -> Iterator[Repeat]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -21,15 +21,17 @@ from labelbench.charts import charts_of, styles_of
 from labelbench.claim_files import paper_claims
 from labelbench.claims import OUTCOMES, Claims
 from labelbench.files import write_atomic
+from labelbench.labels import LabelSet
 from labelbench.leaderboard import Leaderboard
 from labelbench.pages import READING, sections_of
 from labelbench.repeat import SUITE_FILE
 from labelbench.report_charts import chart_facts, chart_sections, style_facts
-from labelbench.report_labels import galleries
+from labelbench.report_labels import build_anew, galleries
 from labelbench.report_runs import run_views
 from labelbench.report_summary import answers_of, claim_views
 from labelbench.report_tables import TableView, narrowed
 from labelbench.results import Record, Results
+from labelbench.runs import RunSpec
 
 FILE = "report.html"
 _OWN_SCRIPTS = ("choosing.js", "tables.js", "drawing.js", "charts.js")
@@ -38,24 +40,30 @@ _STYLES = ("page.css", "parts.css")
 _NEVER_TURNED = 10**9
 
 
-def write_report(results: Results, output: Path | None = None, claims: Claims | None = None) -> Path:
+def write_report(
+    results: Results,
+    output: Path | None = None,
+    claims: Claims | None = None,
+    build: Callable[[RunSpec], LabelSet] = build_anew,
+) -> Path:
     """Write the report of a results folder, and return where it is.
 
     Args:
         results: the folder.
         output: the file; by default ``report.html`` in the folder.
         claims: judged on the results; None for those of the paper.
+        build: gives the label of a run, to be drawn.
 
     Raises:
         InputError: a file in the folder is damaged or no record.
         MachineError: the disk refuses; nothing is left behind.
     """
     file = output or results.folder / FILE
-    write_atomic(file, to_report(results, claims).encode())
+    write_atomic(file, to_report(results, claims, build).encode())
     return file
 
 
-def to_report(results: Results, claims: Claims | None = None) -> str:
+def to_report(results: Results, claims: Claims | None = None, build: Callable[[RunSpec], LabelSet] = build_anew) -> str:
     """The report of a results folder as HTML."""
     import jinja2
     from markupsafe import Markup
@@ -69,21 +77,21 @@ def to_report(results: Results, claims: Claims | None = None) -> str:
     )
     scripts = [_plotly(), *map(_packaged, _OWN_SCRIPTS)]
     return environment.get_template("page.html").render(
-        **_contents(results, claims or paper_claims()),
+        **_contents(results, claims or paper_claims(), build),
         scripts=[Markup(script) for script in scripts],  # noqa: S704  (shipped with labelbench and plotly)
         style=Markup("\n".join(map(_packaged, _STYLES))),  # noqa: S704
         allowed=" ".join(map(_hash_source, scripts)),
     )
 
 
-def _contents(results: Results, claims: Claims) -> dict[str, Any]:
+def _contents(results: Results, claims: Claims, build: Callable[[RunSpec], LabelSet]) -> dict[str, Any]:
     """What stands on the page."""
     board = Leaderboard.of(results, claims)
     trainings, records = trainings_of(results), tuple(results.records())
     charts = charts_of(results, board)
     styles = styles_of(charts)
     labelled: list[Record] = [*records, *(training.record for training in trainings)]
-    drawn = tuple(galleries(labelled))
+    drawn = tuple(galleries(labelled, build))
     class_names = {gallery.dataset: gallery.class_names for gallery in drawn}
     runs = tuple(run_views(trainings, records))
     places = sorted({(view.run.dataset, view.run.backbone) for view in runs if view.run.backbone})
@@ -127,7 +135,7 @@ def _labels(names: Sequence[str]) -> list[str]:
     return sorted(set(names), key=lambda name: (name != REFERENCE, name))
 
 
-def _styles_by_label(labels: Sequence[str], styles: dict[str, Style] | Any) -> dict[str, Style]:
+def _styles_by_label(labels: Sequence[str], styles: Mapping[str, Style]) -> dict[str, Style]:
     """How each label is drawn, where charts have it: as its first settings are."""
     found: dict[str, Style] = {}
     for name in sorted(styles, reverse=True):

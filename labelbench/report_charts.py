@@ -50,7 +50,9 @@ def chart_sections(charts: Sequence[Chart]) -> list[ChartSection]:
     return [section for section in found if section.charts]
 
 
-def chart_facts(chart: Chart, places: Iterable[tuple[str, str]], classes: Mapping[str, Sequence[str]]) -> dict[str, Any]:
+def chart_facts(
+    chart: Chart, places: Iterable[tuple[str, str]], classes: Mapping[str, Sequence[str]]
+) -> dict[str, Any]:
     """One chart as JSON values.
 
     Args:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,7 +17,7 @@ from labelbench.grouping import ambiguous_labels, group_of, shown_label
 from labelbench.labels import LabelSet
 from labelbench.registry import label
 from labelbench.results import Record
-from labelbench.runs import label_of_run
+from labelbench.runs import RunSpec, label_of_run
 from labelbench.settings import current_settings, use_settings
 
 CLASSES = 10
@@ -57,13 +57,21 @@ class Gallery:
     rows: tuple[LabelRow, ...]
 
 
-def galleries(records: Iterable[Record], classes: int = CLASSES) -> Iterator[Gallery]:
+def build_anew(run: RunSpec) -> LabelSet:
+    """The label of a run, from its name."""
+    return label(label_of_run(run.label, run.seed), find_dataset(run.dataset))
+
+
+def galleries(
+    records: Iterable[Record], build: Callable[[RunSpec], LabelSet] = build_anew, classes: int = CLASSES
+) -> Iterator[Gallery]:
     """A gallery for every data set whose classes are known here.
 
-    Labels are built anew, without the network, and are drawn only if they are the ones that were measured.
+    Nothing is fetched, and a label is drawn only if what its name stands for here is what was measured.
 
     Args:
         records: measurements or trainings; of several seeds of a label that is drawn for each the lowest is shown.
+        build: gives the label of a run.
         classes: shown at most.
     """
     groups: dict[tuple[str, str, str], Record] = {}
@@ -77,24 +85,23 @@ def galleries(records: Iterable[Record], classes: int = CLASSES) -> Iterator[Gal
         except LabelbenchError:
             continue
         rows = (
-            _row(shown_label(group_of(record, ""), ambiguous), record, classes)
+            _row(shown_label(group_of(record, ""), ambiguous), record, build, classes)
             for key, record in sorted(groups.items())
             if key[0] == dataset
         )
         yield Gallery(dataset, names[:classes], len(names), tuple(rows))
 
 
-def _row(name: str, record: Record, classes: int) -> LabelRow:
-    run, known = record.cell.run, record.facts["label"]
+def _row(name: str, record: Record, build: Callable[[RunSpec], LabelSet], classes: int) -> LabelRow:
     try:
         with use_settings(replace(current_settings(), offline=True)):
-            labels = label(label_of_run(run.label, run.seed), find_dataset(run.dataset))
+            labels = build(record.cell.run)
     except LabelbenchError as error:
         return LabelRow(name, f"no picture: {one_line(error)}", ())
-    if labels.identity != known["identity"]:
+    if labels.identity != record.facts["label"]["identity"]:
         return LabelRow(name, "no picture: the label that this name stands for here is not the one measured", ())
     low, high = float(labels.targets.min()), float(labels.targets.max())
-    facts = f"{' × '.join(map(str, labels.shape))}, {low:.3g} to {high:.3g}, {labels.loss}"
+    facts = f"{'x'.join(map(str, labels.shape))}, {low:.3g} to {high:.3g}, {labels.loss}"
     return LabelRow(name, facts, tuple(_pictures(labels, low, high, classes)))
 
 

@@ -92,10 +92,10 @@ def _outcome(training: Training | None, records: Sequence[Record]) -> str:
 def _facts(run: RunSpec, facts: Mapping[str, Any]) -> Iterator[Facts]:
     asked = {"data set": run.dataset, "label": run.label, "backbone": run.backbone, "seed": run.seed}
     if run.backbone:
-        asked |= {"share of the training data": f"{run.train_fraction:.4%}", "numerics": str(run.numerics)}
-    yield _of("Run", {**asked, "identity": run.id, **{path: digest for path, digest in run.files}})
+        asked |= {"share of the training data": f"{run.train_fraction * 100:g} %", "numerics": str(run.numerics)}
+    yield _of("Run", {**asked, "identity": run.id, **dict(run.files)})
     label = facts["label"]
-    yield _of("Label", {**{key: label.get(key) for key in ("shape", "loss", "sha256", "identity", "notes")}})
+    yield _of("Label", {key: label.get(key) for key in ("shape", "loss", "sha256", "identity", "notes")})
     yield _of("Images", {key.replace("_", " "): value for key, value in facts["images"].items()})
     if run.backbone:
         yield _of("Recipe", {key.replace("_", " "): value for key, value in asdict(run.recipe).items()})

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
+from labelbench.errors import LabelbenchError
 from labelbench.pages import Grid, Section
+from labelbench.registry import evaluator
 
 _SAID_ONCE = ("dataset", "backbone")
 
@@ -16,6 +19,7 @@ class TableView:
     Attributes:
         title, grid, notes, kind: see :class:`labelbench.pages.Section`.
         common: what all rows share, said above the table and not in it.
+        explained: what the columns of an evaluator mean, where its plugin is installed.
     """
 
     title: str
@@ -23,6 +27,7 @@ class TableView:
     notes: tuple[str, ...]
     kind: str
     common: tuple[str, ...] = ()
+    explained: Mapping[str, str] = field(default_factory=dict)
 
 
 def narrowed(section: Section) -> TableView:
@@ -36,7 +41,15 @@ def narrowed(section: Section) -> TableView:
             if len(values) == 1:
                 common += sorted(values - {""})
                 text = _without(text, place)
-    return TableView(section.title, text, section.notes, section.kind, tuple(common))
+    explained = _explained(section.title) if section.kind == "evaluator" else {}
+    return TableView(section.title, text, section.notes, section.kind, tuple(common), explained)
+
+
+def _explained(name: str) -> Mapping[str, str]:
+    try:
+        return evaluator(name).explanations
+    except LabelbenchError:
+        return {}
 
 
 def _without(grid: Grid, place: int) -> Grid:

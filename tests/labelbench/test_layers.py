@@ -55,6 +55,7 @@ MAY_IMPORT = {
     "reported": {"claims", "tables"},
     "standings": {"claims", "spread", "tables"},
     "grouping": {"recipes", "results", "runs", "tables"},
+    "repeat": {"recipes", "results", "runs"},
     "chart_data": set(),
     "chart_styles": {"chart_data"},
     "chart_figures": {"chart_data", "chart_styles"},
@@ -71,7 +72,9 @@ MAY_IMPORT = {
 }
 # These stand above everything in the table and may import all of it, and what stands before them here.
 TOP = ["estimate", "runner", "leaderboard", "pages", "export_data", "export_latex", "exports"]
-TOP += ["records", "api", "chart_scores", "charts", "figures", "listing", "options"]
+TOP += ["records", "chart_scores", "charts", "figures"]
+TOP += ["report_charts", "report_labels", "report_runs", "report_summary", "report_tables", "report"]
+TOP += ["api", "listing", "options"]
 TOP += ["commands", "label_commands", "result_commands", "plot_commands", "cli", "__main__"]
 
 
