@@ -10,9 +10,10 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from labelbench.chart_data import REFERENCE, base_label
 from labelbench.chart_styles import Style
@@ -32,6 +33,9 @@ from labelbench.report_summary import answers_of, claim_views
 from labelbench.report_tables import TableView, narrowed
 from labelbench.results import Record, Results
 from labelbench.runs import RunSpec
+
+if TYPE_CHECKING:
+    from jinja2 import Template
 
 FILE = "report.html"
 _OWN_SCRIPTS = ("choosing.js", "tables.js", "drawing.js", "charts.js")
@@ -65,18 +69,10 @@ def write_report(
 
 def to_report(results: Results, claims: Claims | None = None, build: Callable[[RunSpec], LabelSet] = build_anew) -> str:
     """The report of a results folder as HTML."""
-    import jinja2
     from markupsafe import Markup
 
-    environment = jinja2.Environment(
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-        loader=jinja2.PackageLoader("labelbench", "data/report"),
-    )
     scripts = [_plotly(), *map(_packaged, _OWN_SCRIPTS)]
-    return environment.get_template("page.html").render(
+    return _template().render(
         **_contents(results, claims or paper_claims(), build),
         scripts=[Markup(script) for script in scripts],  # noqa: S704  (shipped with labelbench and plotly)
         style=Markup("\n".join(map(_packaged, _STYLES))),  # noqa: S704
@@ -141,6 +137,20 @@ def _styles_by_label(labels: Sequence[str], styles: Mapping[str, Style]) -> dict
     for name in sorted(styles, reverse=True):
         found[base_label(name)] = styles[name]
     return {label: found[label] for label in labels if label in found}
+
+
+@cache
+def _template() -> Template:
+    import jinja2
+
+    environment = jinja2.Environment(
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+        loader=jinja2.PackageLoader("labelbench", "data/report"),
+    )
+    return environment.get_template("page.html")
 
 
 def _packaged(name: str) -> str:
