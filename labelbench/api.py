@@ -43,7 +43,8 @@ def run(
 ) -> ScoreTable:
     """Train and measure what a suite asks for and is missing, as ``labelbench run`` does.
 
-    What is finished is never computed again, and a call that is interrupted goes on when it is made again.
+    What is finished is never computed again, and a call that is interrupted goes on when it is made again. The folder
+    holds ``leaderboard.md`` and ``report.html`` in the end.
 
     Args:
         suite: a shipped suite (``"quick"``), the path of a ``.toml`` file, or a :class:`labelbench.Suite`.

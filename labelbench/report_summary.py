@@ -23,7 +23,7 @@ class Answer:
         reference: label and value of the label that others are compared with, None if it is the best or was not
             measured.
         others: how many further labels there are.
-        flagged: labels with a finding, and the finding.
+        flagged: each finding, and the labels that have it.
     """
 
     where: str
@@ -32,7 +32,7 @@ class Answer:
     separated: bool
     reference: tuple[str, str] | None
     others: int
-    flagged: tuple[tuple[str, str], ...]
+    flagged: tuple[tuple[str, tuple[str, ...]], ...]
 
 
 @dataclass(frozen=True)
@@ -71,6 +71,10 @@ def _answers(board: Leaderboard, table: Table, claims: Claims) -> Iterator[Answe
         references = [row for row in others if claims.counts_as(row.label, claims.reference)]
         several = f", settings {settings}" if len(board.legend) > 1 else ""
         n = len(best.seeds)
+        flagged: dict[str, tuple[str, ...]] = {}
+        for row in found:
+            for flag in row.flags:
+                flagged[str(flag)] = (*flagged.get(str(flag), ()), row.label)
         yield Answer(
             f"{dataset}, {backbone}{several}, {n} seed{'s' if n > 1 else ''}",
             column.key + {"share": ", %", "": ""}.get(column.unit, f", {column.unit}"),
@@ -78,7 +82,7 @@ def _answers(board: Leaderboard, table: Table, claims: Claims) -> Iterator[Answe
             best.values[column.key].best,
             next(((row.label, shown(row.values[column.key], column, row)) for row in references), None),
             len(others),
-            tuple((row.label, ", ".join(map(str, row.flags))) for row in found if row.flags),
+            tuple(flagged.items()),
         )
 
 
