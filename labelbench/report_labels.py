@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from labelbench.datasets import find_dataset
-from labelbench.errors import LabelbenchError, one_line
+from labelbench.errors import LabelbenchError
 from labelbench.figures import COLOURS
 from labelbench.grouping import ambiguous_labels, group_of, shown_label
 from labelbench.labels import LabelSet
@@ -96,8 +96,9 @@ def _row(name: str, record: Record, build: Callable[[RunSpec], LabelSet], classe
     try:
         with use_settings(replace(current_settings(), offline=True)):
             labels = build(record.cell.run)
-    except LabelbenchError as error:
-        return LabelRow(name, f"no picture: {one_line(error)}", ())
+    except LabelbenchError:
+        # The reason names paths of this machine, and a page is given away.
+        return LabelRow(name, "no picture: the machine that wrote this page cannot make the label", ())
     if labels.identity != record.facts["label"]["identity"]:
         return LabelRow(name, "no picture: the label that this name stands for here is not the one measured", ())
     low, high = float(labels.targets.min()), float(labels.targets.max())

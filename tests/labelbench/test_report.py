@@ -226,11 +226,11 @@ def test_another_label_of_that_name_is_not_drawn(save: Callable[..., Results]) -
     assert "not the one measured" in facts and pictures == ()
 
 
-def test_a_label_that_cannot_be_had_says_why(save: Callable[..., Results]) -> None:
+def test_a_label_that_cannot_be_had_is_not_drawn_and_no_path_is_told(save: Callable[..., Results]) -> None:
     def missing(run: RunSpec) -> LabelSet:
-        raise InputError("no such file")
+        raise InputError("/home/me/labels.npy: no such file")
 
-    assert drawn(save, missing) == ("no picture: no such file", ())
+    assert drawn(save, missing) == ("no picture: the machine that wrote this page cannot make the label", ())
 
 
 def test_nothing_is_fetched_for_a_picture(save: Callable[..., Results], monkeypatch: pytest.MonkeyPatch) -> None:
