@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache
+from functools import cache, partial
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -93,6 +93,7 @@ def _contents(results: Results, claims: Claims, build: Callable[[RunSpec], Label
     places = sorted({(view.run.dataset, view.run.backbone) for view in runs if view.run.backbone})
     sections = [narrowed(section) for section in sections_of(board, _NEVER_TURNED)]
     labels = _labels([view.run.label for view in runs])
+    label_of = partial(_label_of, frozenset(labels))
     return {
         "board": board,
         "reading": READING,
@@ -106,19 +107,19 @@ def _contents(results: Results, claims: Claims, build: Callable[[RunSpec], Label
         "settings": _of_kind(sections, "settings"),
         "chart_sections": chart_sections(charts),
         "charts": {
-            "charts": [chart_facts(chart, places, class_names) for chart in charts],
+            "charts": [chart_facts(chart, places, class_names, label_of) for chart in charts],
             "styles": style_facts(styles),
         },
         "galleries": drawn,
         "runs": runs,
         "suite_file": SUITE_FILE,
         "labels": labels,
-        "styles": _styles_by_label(labels, styles),
+        "styles": _styles_by_label(styles, label_of),
         "datasets": sorted({view.run.dataset for view in runs}),
         "backbones": sorted({view.run.backbone for view in runs} - {""}),
         "seeds": sorted({view.run.seed for view in runs if view.run.backbone}),
         "trainings": len(trainings),
-        "base_label": base_label,
+        "label_of": label_of,
     }
 
 
@@ -131,12 +132,14 @@ def _labels(names: Sequence[str]) -> list[str]:
     return sorted(set(names), key=lambda name: (name != REFERENCE, name))
 
 
-def _styles_by_label(labels: Sequence[str], styles: Mapping[str, Style]) -> dict[str, Style]:
+def _label_of(labels: frozenset[str], name: str) -> str:
+    """The label that is meant by what a table or chart calls it; a label's own name may end as their additions do."""
+    return name if name in labels else base_label(name)
+
+
+def _styles_by_label(styles: Mapping[str, Style], label_of: Callable[[str], str]) -> dict[str, Style]:
     """How each label is drawn, where charts have it: as its first settings are."""
-    found: dict[str, Style] = {}
-    for name in sorted(styles, reverse=True):
-        found[base_label(name)] = styles[name]
-    return {label: found[label] for label in labels if label in found}
+    return {label_of(name): styles[name] for name in sorted(styles, reverse=True)}
 
 
 @cache

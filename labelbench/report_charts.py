@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -51,7 +51,10 @@ def chart_sections(charts: Sequence[Chart]) -> list[ChartSection]:
 
 
 def chart_facts(
-    chart: Chart, places: Iterable[tuple[str, str]], classes: Mapping[str, Sequence[str]]
+    chart: Chart,
+    places: Iterable[tuple[str, str]],
+    classes: Mapping[str, Sequence[str]],
+    label_of: Callable[[str], str] = base_label,
 ) -> dict[str, Any]:
     """One chart as JSON values.
 
@@ -59,10 +62,14 @@ def chart_facts(
         chart: any.
         places: data sets and backbones of the folder; the chart belongs to that whose name it ends with.
         classes: names of the classes of each data set, where they are known.
+        label_of: gives the label of a series, by its name.
     """
     fitting = [place for place in places if chart.name.endswith("-".join(map(slug, place)))]
     dataset, backbone = max(fitting, key=lambda place: len("".join(place)), default=("", ""))
-    panels = [{"title": panel.title, "series": [_series(one) for one in panel.series]} for panel in chart.panels]
+    panels = [
+        {"title": panel.title, "series": [_series(one, label_of(one.name)) for one in panel.series]}
+        for panel in chart.panels
+    ]
     facts = asdict(chart) | {"dataset": dataset, "backbone": backbone, "panels": panels}
     if chart.kind == "scatter":
         count = 1 + max((index for panel in chart.panels for one in panel.series for index in one.classes), default=0)
@@ -79,9 +86,9 @@ def style_facts(styles: Mapping[str, Style]) -> dict[str, Any]:
     return {name: asdict(style) for name, style in sorted(styles.items())}
 
 
-def _series(series: Series) -> dict[str, Any]:
+def _series(series: Series, label: str) -> dict[str, Any]:
     rounded = {axis: [_rounded(value) for value in getattr(series, axis)] for axis in ("x", "y", "low", "high")}
-    return {"name": series.name, "label": base_label(series.name), **rounded, "classes": list(series.classes)}
+    return {"name": series.name, "label": label, **rounded, "classes": list(series.classes)}
 
 
 def _rounded(value: float | None) -> float | None:

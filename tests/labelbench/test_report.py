@@ -162,6 +162,7 @@ def fill(results: Results, name: str, note: str) -> None:
 
 MARKUP = ["</script><script>alert(1)</script>", "<!--<script>", "<img src=x onerror=alert(1)>", '"><b>', "'", "&lt;"]
 MARKUP += ["{{ 7 * 7 }}", "{% endif %}", "]]>", "\u2028", "</title>", "</style>", "</pre>", "%{x}", "--!>"]
+MARKUP += [" (a)", " #1a"]
 printable = st.characters(exclude_categories=["Cs", "Cc"])
 texts = st.lists(st.sampled_from(MARKUP) | st.text(printable, min_size=1, max_size=6), min_size=1, max_size=3)
 texts = texts.map("".join)
@@ -178,6 +179,8 @@ def test_no_name_or_note_becomes_markup(name: str, note: str, tmp_path_factory: 
     assert len(page.scripts) == len(expected.scripts)
     assert name in page.values("value") and name in {one["name"] for one in series_of(page)}
     assert note.strip() in " ".join(page.texts)
+    # Whatever is about a label is about one that can be chosen.
+    assert page.values("data-label") | {one["label"] for one in series_of(page)} <= page.values("value")
     assert attributes_of(page) <= attributes_of(expected)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -103,6 +103,21 @@ def test_labels_are_chosen_for_tables_charts_pictures_and_runs(browser: Any, rep
         assert runs == ["cifar10 resnet8 low-dim seed 0", "cifar10 low-dim"]
         page.get_by_role("button", name="None", exact=True).click()
         assert rows(page) == []
+
+
+def test_data_sets_and_backbones_are_chosen_where_there_are_several(browser: Any, save: Callable[..., Results]) -> None:
+    for backbone in ("resnet8", "vgg19"):
+        for label in ("category", "speech"):
+            results = save(label, backbone=backbone, evaluator="data-efficiency", score="10%")
+    with opened(browser, write_report(results)) as page:
+        assert page.locator("select").count() == 1
+        charts = page.locator("figure.chart:visible h3")
+        assert [text.split(", ")[-1] for text in charts.all_inner_texts()] == ["resnet8", "vgg19"]
+        page.get_by_label("Backbone").select_option("vgg19")
+        assert [text.split(", ")[-1] for text in charts.all_inner_texts()] == ["vgg19"]
+        assert page.locator("#runs details.run:visible").count() == 2
+        page.locator("#tables summary").first.click()
+        assert page.locator("#tables tbody tr:visible").count() == 2
 
 
 def test_a_run_is_opened_and_says_how_it_is_repeated(browser: Any, report: Path) -> None:

@@ -49,7 +49,7 @@
   }
 
   function open() {
-    const target = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));
+    const target = location.hash && document.getElementById(location.hash.slice(1));
     if (target && target.matches("details.run")) target.open = true;
   }
   addEventListener("hashchange", open);
