@@ -45,7 +45,8 @@ def run(
 ) -> ScoreTable:
     """Train and measure what a suite asks for and is missing, as ``labelbench run`` does.
 
-    What is finished is never computed again, and a call that is interrupted goes on when it is made again.
+    What is finished is never computed again, and a call that is interrupted goes on when it is made again. The folder
+    holds ``leaderboard.md`` and ``report.html`` in the end.
 
     Args:
         suite: a shipped suite (``"quick"``), the path of a ``.toml`` file, or a :class:`labelbench.Suite`.
@@ -141,7 +142,7 @@ def planned(
 def carry_out(
     plan: Plan, results: Results, reporter: Reporter, *, overwrite: str, jobs: int
 ) -> tuple[Outcome, Leaderboard]:
-    """Do what a plan says is missing, and write the leaderboard beside the results.
+    """Do what a plan says is missing, and write the leaderboard and the report beside the results.
 
     Raises:
         InputError, MachineError: as :meth:`labelbench.runner.Runner.run` does.
@@ -149,9 +150,14 @@ def carry_out(
     from labelbench.exports import to_markdown
     from labelbench.files import write_atomic
     from labelbench.leaderboard import Leaderboard
+    from labelbench.report import write_report
     from labelbench.runner import Runner
 
-    outcome = Runner(plan, results, reporter, overwrite=overwrite == "always", jobs=jobs).run()
+    runner = Runner(plan, results, reporter, overwrite=overwrite == "always", jobs=jobs)
+    outcome = runner.run()
     board = Leaderboard.of(results)
     write_atomic(results.folder / "leaderboard.md", to_markdown(board).encode())
+    reporter.begin("report")
+    write_report(results, build=runner.materials.labels)
+    reporter.end()
     return outcome, board

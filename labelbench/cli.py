@@ -46,7 +46,7 @@ def cli(no_plugins: bool) -> None:
 @machine_options
 @click.option("--dry-run", is_flag=True, help="Print the plan and stop.")
 def run(dry_run: bool, **options: Any) -> None:
-    """Train and measure what a suite asks for and is missing, and print the leaderboard."""
+    """Train and measure what a suite asks for and is missing; print the leaderboard and the verdicts on the claims."""
     from labelbench.commands import run_suite
 
     sys.exit(run_suite(options, dry_run=dry_run))
@@ -95,6 +95,19 @@ def claims(folder: Path, claims_file: Path | None, form: str | None, output: Pat
     from labelbench.result_commands import show_claims
 
     show_claims(folder, claims_file, form, output)
+
+
+@cli.command()
+@click.argument("folder", type=click.Path(path_type=Path), metavar="DIR")
+@click.option(
+    "--output", type=click.Path(path_type=Path), metavar="FILE", help="Write to this file (default: DIR/report.html)."
+)
+@click.option("--claims", "claims_file", type=click.Path(path_type=Path), metavar="FILE.toml", help="Judge these.")
+def report(folder: Path, output: Path | None, claims_file: Path | None) -> None:
+    """Write a results folder as one page for the browser: leaderboard, claims, charts, labels, and every run."""
+    from labelbench.result_commands import write_report_of
+
+    write_report_of(folder, output, claims_file)
 
 
 @cli.command()

@@ -24,7 +24,7 @@ SOME_FAILED = 3
 
 
 def run_suite(options: dict[str, Any], *, dry_run: bool) -> int:
-    """Do what is missing and print the leaderboard; returns the exit code."""
+    """Do what is missing; print the leaderboard, the verdicts and where the report is; returns the exit code."""
     with use_settings(settings_of(options)):
         plan, results = _planned(options)
         if dry_run:
@@ -32,13 +32,15 @@ def run_suite(options: dict[str, Any], *, dry_run: bool) -> int:
             return 0
         from labelbench.exports import to_rich
         from labelbench.progress import Reporter
+        from labelbench.report import FILE as REPORT
 
         errors = Console(stderr=True)
         with Reporter(errors) as reporter:
             reporter.line(_headline(plan))
             outcome, board = carry_out(plan, results, reporter, overwrite=options["overwrite"], jobs=options["jobs"])
-        output_console().print(to_rich(board))
-        errors.print(f"{results.folder / 'leaderboard.md'}", highlight=False, soft_wrap=True)
+        output_console().print(to_rich(board, headline_last=True))
+        for name in ("leaderboard.md", REPORT):
+            errors.print(f"{results.folder / name}", highlight=False, markup=False, soft_wrap=True)
         if not outcome.failures:
             return 0
         for what, why in outcome.failures:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import html
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from labelbench.claims import OUTCOMES
 from labelbench.errors import UnknownName
 from labelbench.export_data import to_csv, to_json, verdicts_to_csv
 from labelbench.export_latex import to_latex
@@ -29,6 +31,10 @@ __all__ = [
     "to_markdown",
     "to_rich",
 ]
+
+
+# What stays in sight when a terminal has scrolled, in this order.
+_LAST = {"claims": 1, "headline": 2}
 
 
 def to_markdown(board: Leaderboard) -> str:
@@ -79,15 +85,21 @@ def html_fragment(board: Leaderboard) -> str:
     return "\n".join(lines)
 
 
-def to_rich(board: Leaderboard) -> RenderableType:
-    """Tables for a terminal."""
+def to_rich(board: Leaderboard, *, headline_last: bool = False) -> RenderableType:
+    """Tables for a terminal.
+
+    Args:
+        board: any.
+        headline_last: whether the headline and how many claims hold come last, where they stay in sight.
+    """
     from rich import box
     from rich.console import Group
     from rich.table import Table as RichTable
     from rich.text import Text
 
     parts: list[RenderableType] = []
-    for section in sections_of(board):
+    sections = sorted(sections_of(board), key=lambda section: headline_last and _LAST.get(section.kind, 0))
+    for section in sections:
         if section.grid is None:
             parts += [Text(READING), *map(Text, section.notes)]
             continue
@@ -99,6 +111,9 @@ def to_rich(board: Leaderboard) -> RenderableType:
             styles = ("bold" if (line, place) in text.bold else "" for place in range(len(cells)))
             shown_table.add_row(*(Text(cell, style) for cell, style in zip(cells, styles, strict=True)))
         parts += [shown_table, *(Text(f"  {note}") for note in section.notes), Text("")]
+    if headline_last and board.verdicts:
+        counts = Counter(verdict.outcome for verdict in board.verdicts)
+        parts += [Text("Verdicts on the claims: " + ", ".join(f"{counts[word]} {word}" for word in OUTCOMES))]
     return Group(*parts)
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 FORMATS = ("png", "svg", "pdf")
-_COLOURS = "magma"
+COLOURS = "magma"
 
 
 def gallery(sets: Mapping[str, LabelSet], class_names: tuple[str, ...], columns: int = 10) -> Figure:
@@ -62,7 +62,7 @@ def distance_matrices(sets: Mapping[str, LabelSet], class_names: tuple[str, ...]
     few = len(class_names) <= 20
     for place, (name, labels) in zip(places, sets.items(), strict=False):
         distances = np.sqrt(labels.squared_distances / labels.targets[0].size)
-        image = place.imshow(distances, cmap=_COLOURS, vmin=0)
+        image = place.imshow(distances, cmap=COLOURS, vmin=0)
         place.set_title(name, fontsize=9)
         place.set_xticks(range(len(class_names)) if few else [], class_names if few else [], rotation=90, fontsize=6)
         place.set_yticks(range(len(class_names)) if few else [], class_names if few else [], fontsize=6)
@@ -103,12 +103,12 @@ def _draw(axes: Axes, target: np.ndarray, low: float, high: float) -> None:
     axes.set_xticks([])
     axes.set_yticks([])
     if target.ndim == 2:
-        axes.imshow(target, cmap=_COLOURS, vmin=low, vmax=high, interpolation="nearest", aspect="equal")
+        axes.imshow(target, cmap=COLOURS, vmin=low, vmax=high, interpolation="nearest", aspect="equal")
         return
     import matplotlib as mpl
 
     span = high - low
-    colours = mpl.colormaps[_COLOURS](0.15 + 0.7 * (target - low) / span)
+    colours = mpl.colormaps[COLOURS](0.15 + 0.7 * (target - low) / span)
     axes.bar(np.arange(len(target)), target, width=1.0, color=colours)
     axes.set_ylim(min(low, 0) - 0.02 * span, max(high, 0) + 0.02 * span)
     axes.set_box_aspect(1)

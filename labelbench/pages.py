@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from labelbench.leaderboard import HEADLINE, Column, Leaderboard, Row, Table, Value
-from labelbench.reported import sources
+from labelbench.reported import Reported, sources
 from labelbench.standings import Difference
 from labelbench.tables import shown_number
 
@@ -31,6 +31,15 @@ _MOST_COLUMNS = 16
 
 
 @dataclass(frozen=True)
+class Place:
+    """What a row is about; the backbone is empty where labels alone were measured, the label where several were."""
+
+    dataset: str
+    backbone: str
+    label: str
+
+
+@dataclass(frozen=True)
 class Grid:
     """A table as text.
 
@@ -40,6 +49,7 @@ class Grid:
         text_columns: how many columns from the left hold text and not numbers.
         bold: ``(row, column)`` of cells in bold.
         wide: whether the last column holds sentences.
+        places: what each row is about; empty if the table is turned.
     """
 
     headings: list[str]
@@ -47,6 +57,7 @@ class Grid:
     text_columns: int
     bold: frozenset[tuple[int, int]] = frozenset()
     wide: bool = False
+    places: tuple[Place, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -57,17 +68,25 @@ class Section:
         title: heading.
         grid: the table, or None.
         notes: what must be known, each a line.
+        kind: ``"headline"``, ``"differences"``, ``"claims"``, ``"correlations"``, ``"reported"``, ``"evaluator"`` or
+            ``"settings"``.
     """
 
     title: str
     grid: Grid | None
     notes: tuple[str, ...]
+    kind: str
 
 
-def sections_of(board: Leaderboard) -> Iterator[Section]:
-    """The headline, what follows from it, every evaluator's table, and the settings."""
+def sections_of(board: Leaderboard, most_columns: int = _MOST_COLUMNS) -> Iterator[Section]:
+    """The headline, what follows from it, every evaluator's table, and the settings.
+
+    Args:
+        board: any.
+        most_columns: of scores; a table of more is turned, so that its rows are scores.
+    """
     if board.headline:
-        yield _table_section(board.headline)
+        yield _table_section(board.headline, "headline", most_columns)
     if board.differences:
         yield _difference_section(board.differences)
     if board.verdicts:
@@ -77,8 +96,8 @@ def sections_of(board: Leaderboard) -> Iterator[Section]:
     if board.reported:
         yield from _reported_section(board)
     for table in board.evaluator_tables:
-        yield _table_section(table)
-    yield Section("Settings", None, tuple(remarks_of(board)))
+        yield _table_section(table, "evaluator", most_columns)
+    yield Section("Settings", None, tuple(remarks_of(board)), "settings")
 
 
 def shown(value: Value | None, column: Column, row: Row) -> str:
@@ -104,7 +123,7 @@ def heading(column: Column, *, with_evaluator: bool = False) -> str:
     return (column.key if with_evaluator else column.score) + unit + arrow
 
 
-def grid(table: Table) -> Grid:
+def grid(table: Table, most_columns: int = _MOST_COLUMNS) -> Grid:
     """A table as text; empty columns are left out, and a table of very many columns is turned: scores are rows then."""
     measured = [column for column in table.columns if any(column.key in row.values for row in table.rows)]
     lead: list[tuple[str, Callable[[Row], str]]] = [("dataset", lambda row: row.dataset)]
@@ -129,8 +148,8 @@ def grid(table: Table) -> Grid:
         for place, column in enumerate(measured)
         if column.key in row.values and row.values[column.key].best
     )
-    if len(measured) <= _MOST_COLUMNS:
-        return Grid(headings, cells, text_columns, bold)
+    if len(measured) <= most_columns:
+        return Grid(headings, cells, text_columns, bold, places=tuple(map(_place, table.rows)))
     turned = [list(line) for line in zip(headings, *cells, strict=True)]
     return Grid(turned[0], turned[1:], 1, frozenset((place - 1, line + 1) for line, place in bold))
 
@@ -162,8 +181,12 @@ def remarks_of(board: Leaderboard) -> Iterator[str]:
         yield f"failed: {what}: {why}"
 
 
-def _table_section(table: Table) -> Section:
-    return Section(table.title, grid(table), tuple(notes_of(table)))
+def _table_section(table: Table, kind: str, most_columns: int) -> Section:
+    return Section(table.title, grid(table, most_columns), tuple(notes_of(table)), kind)
+
+
+def _place(one: Row | Difference | Reported) -> Place:
+    return Place(one.dataset, one.backbone, one.label)
 
 
 def _flags(row: Row) -> str:
@@ -186,7 +209,9 @@ def _difference_section(found: tuple[Difference, ...]) -> Section:
         cells.append([dataset, backbone, label, str(n), settings, *texts])
     headings = ["dataset", "backbone", "label", "n", "set", *(heading(one, with_evaluator=True) for one in columns)]
     references = " and ".join(dict.fromkeys(one.reference for one in found))
-    return Section(f"Differences to {references}", Grid(headings, cells, 3), (_DIFFERENCES,))
+    places = tuple(Place(dataset, backbone, label) for dataset, backbone, label, _ in rows)
+    text = Grid(headings, cells, 3, places=places)
+    return Section(f"Differences to {references}", text, (_DIFFERENCES,), "differences")
 
 
 def _difference(one: Difference | None, row_n: int) -> str:
@@ -206,7 +231,9 @@ def _verdict_section(board: Leaderboard) -> Section:
         cells.append([*where, verdict.outcome, ". ".join(parts)])
     headings = ["claim", "dataset", "backbone", "set", "attack", "verdict", "what is missing, and evidence"]
     texts = dict.fromkeys(f"{verdict.claim}: {verdict.text}" for verdict in board.verdicts)
-    return Section("Claims", Grid(headings, cells, len(headings), wide=True), tuple(texts))
+    places = tuple(Place(verdict.dataset, verdict.backbone, "") for verdict in board.verdicts)
+    text = Grid(headings, cells, len(headings), wide=True, places=places)
+    return Section("Claims", text, tuple(texts), "claims")
 
 
 def _correlation_section(board: Leaderboard) -> Section:
@@ -218,7 +245,10 @@ def _correlation_section(board: Leaderboard) -> Section:
         where = [one.dataset, one.backbone, one.statistic, one.outcome]
         cells.append([*where, one.settings, str(len(one.labels)), text])
     headings = ["dataset", "backbone", "statistic of labels", "outcome", "set", "n labels", "Spearman"]
-    return Section("Correlations over labels", Grid(headings, cells, 4), (_CORRELATIONS,))
+    places = tuple(Place(one.dataset, one.backbone, "") for one in board.correlations)
+    return Section(
+        "Correlations over labels", Grid(headings, cells, 4, places=places), (_CORRELATIONS,), "correlations"
+    )
 
 
 def _reported_section(board: Leaderboard) -> Iterator[Section]:
@@ -241,4 +271,5 @@ def _reported_section(board: Leaderboard) -> Iterator[Section]:
         notes.append(f"{name}: {source.title} ({source.cite}); {source.protocol}")
     if len(chosen) < len(board.reported):
         notes.append(f"{len(board.reported) - len(chosen)} more for other scores are in the CSV and JSON exports")
-    yield Section("Reported by others", Grid(headings, cells, 5), tuple(notes))
+    text = Grid(headings, cells, 5, places=tuple(map(_place, chosen)))
+    yield Section("Reported by others", text, tuple(notes), "reported")

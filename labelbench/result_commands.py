@@ -1,4 +1,4 @@
-"""What the commands on finished results do: judge claims, and merge folders."""
+"""What the commands on finished results do: judge claims, write a report, and merge folders."""
 
 from __future__ import annotations
 
@@ -24,10 +24,9 @@ def show_claims(folder: Path, claims_file: Path | None, form: str | None, output
     from labelbench.files import write_atomic
     from labelbench.leaderboard import Leaderboard
 
-    if not folder.is_dir():
-        raise InputError(f"{folder} is no results folder; `labelbench run --results {folder}` makes one")
+    results = _results(folder)
     claims = load_claims(claims_file) if claims_file else paper_claims()
-    board = Leaderboard.of(Results(folder), claims)
+    board = Leaderboard.of(results, claims)
     if not board.verdicts:
         raise InputError(
             f"{folder} holds no measurement of a trained network; `labelbench run --results {folder}` does"
@@ -42,6 +41,25 @@ def show_claims(folder: Path, claims_file: Path | None, form: str | None, output
         write_atomic(output, text.encode())
 
 
+def write_report_of(folder: Path, output: Path | None, claims_file: Path | None) -> None:
+    """Write the report of a folder and say where it is.
+
+    Raises:
+        InputError: no results, a folder where a file is asked for, or a claims file that cannot be used.
+        UnknownName: a word that a claims file does not have.
+    """
+    from labelbench.claim_files import load_claims
+    from labelbench.report import write_report
+
+    results = _results(folder)
+    if output is not None and output.is_dir():
+        raise InputError(f"--output {output} is a folder; expected a file, such as {output / 'report.html'}")
+    claims = load_claims(claims_file) if claims_file else None
+    if next(results.finished(), None) is None:
+        raise InputError(f"{folder} holds no results; `labelbench run --results {folder}` makes some")
+    click.echo(write_report(results, output, claims))
+
+
 def merge_folders(folders: Sequence[Path], into: Path) -> None:
     """Merge results folders and say what was done.
 
@@ -53,3 +71,9 @@ def merge_folders(folders: Sequence[Path], into: Path) -> None:
 
     done = merge(folders, into)
     click.echo(f"{into}: {done.copied} files copied, {done.same} were there already; `labelbench leaderboard {into}`")
+
+
+def _results(folder: Path) -> Results:
+    if not folder.is_dir():
+        raise InputError(f"{folder} is no results folder; `labelbench run --results {folder}` makes one")
+    return Results(folder)

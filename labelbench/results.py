@@ -3,6 +3,7 @@
 ::
 
     RESULTS/suite.json                                          what the last `run` was asked for
+    RESULTS/leaderboard.md, RESULTS/report.html                 what it ended with
     RESULTS/<dataset>/<backbone>/<label>/seed<N>-<id>/          one run
         training.json                                           settings, learning curve, environment
         <evaluator>-<id>.json, <evaluator>-<id>.npz             scores, and per-image arrays

@@ -6,7 +6,9 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from subprocess import CompletedProcess
 from typing import Any
 
 import numpy as np
@@ -67,22 +69,10 @@ def save(tmp_path: Path) -> Callable[..., Results]:
 
 
 @pytest.fixture
-def command(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+def command(tmp_path: Path) -> Callable[..., CompletedProcess[str]]:
     """Run the real command in a process and folder of its own: ``command("list", "labels", env={...})``."""
 
-    def run(*args: str, env: dict[str, str] | None = None, **options: Any) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "labelbench", *args],
-            capture_output=True,
-            text=True,
-            cwd=options.pop("cwd", tmp_path),
-            env={**os.environ, "OMP_NUM_THREADS": "1", **(env or {})},
-            timeout=300,
-            check=False,
-            **options,
-        )
-
-    return run
+    return partial(_run, tmp_path)
 
 
 @pytest.fixture
@@ -104,15 +94,61 @@ def images_folder(tmp_path: Path) -> Path:
 @pytest.fixture
 def install(tmp_path: Path) -> Callable[..., dict[str, str]]:
     """Lay a plugin distribution on the path of child processes: ``env=install("my-plugin", source)``."""
-    site = tmp_path / "site"
+    return partial(_lay, tmp_path / "site")
 
-    def lay(distribution: str, source: str, version: str = "1.0") -> dict[str, str]:
-        module = distribution.replace("-", "_")
-        info = site / f"{module}-{version}.dist-info"
-        info.mkdir(parents=True)
-        (site / f"{module}.py").write_text(source, encoding="utf-8")
-        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {distribution}\nVersion: {version}\n")
-        (info / "entry_points.txt").write_text(f"[labelbench]\n{distribution} = {module}\n")
-        return {"PYTHONPATH": str(site)}
 
-    return lay
+def _lay(site: Path, distribution: str, source: str, version: str = "1.0") -> dict[str, str]:
+    module = distribution.replace("-", "_")
+    info = site / f"{module}-{version}.dist-info"
+    info.mkdir(parents=True)
+    (site / f"{module}.py").write_text(source, encoding="utf-8")
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {distribution}\nVersion: {version}\n")
+    (info / "entry_points.txt").write_text(f"[labelbench]\n{distribution} = {module}\n")
+    return {"PYTHONPATH": str(site)}
+
+
+def _run(folder: Path, *args: str, env: dict[str, str] | None = None, **options: Any) -> CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "labelbench", *args],
+        capture_output=True,
+        text=True,
+        cwd=options.pop("cwd", folder),
+        env={**os.environ, "OMP_NUM_THREADS": "1", **(env or {})},
+        timeout=300,
+        check=False,
+        **options,
+    )
+
+
+HOSTILE = """
+import numpy as np
+from labelbench import LabelSet, hookimpl
+
+def hostile(dataset, argument):
+    "<script>alert(2)</script>"
+    targets = np.random.RandomState(len(argument)).uniform(0, 9, (dataset.num_classes, 24))
+    return LabelSet(targets, provenance={"notes": ["</script><script>alert(3)</script>", "<!--"]})
+
+@hookimpl
+def register_labels():
+    return {"<img src=x onerror=alert(1)>": hostile, "../x": hostile}
+"""
+
+
+@pytest.fixture(scope="session")
+def hostile_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of a real run, ``results`` in it, with labels of an installed plugin whose names are markup and a path."""
+    folder = tmp_path_factory.mktemp("hostile") / "inner"
+    folder.mkdir()
+    settings = {"LABELBENCH_OFFLINE": "1", "LABELBENCH_CACHE": str(tmp_path_factory.getbasetemp() / "cache")}
+    evaluators = ("accuracy", "attacks-paper", "feature-views", "label-statistics")
+    done = _run(
+        folder,
+        *("run", "--device", "cpu", "--threads", "1", "--dataset", "digits", "--backbone", "resnet8"),
+        *("--label", "category", "--label", "<img src=x onerror=alert(1)>", "--label", "../x"),
+        *(part for name in evaluators for part in ("--evaluator", name)),
+        *("--epochs", "1", "--train-fraction", "0.1", "--test-images", "40", "--results", "results"),
+        env={**settings, **_lay(folder.parent / "site", "hostile-names", HOSTILE)},
+    )
+    assert done.returncode == 0, done.stderr
+    return folder

@@ -42,7 +42,7 @@ def test_run_trains_measures_and_gives_every_score(trained: tuple[Path, labelben
     assert found.low is not None and found.high is not None and found.value is not None
     assert 0 <= found.low <= found.value <= found.high <= 1
     assert len(list(folder.rglob(f"seed0-{found.run}/training.json"))) == 1
-    assert table.failures == () and (folder / "leaderboard.md").exists()
+    assert table.failures == () and (folder / "leaderboard.md").exists() and (folder / "report.html").exists()
 
 
 def test_run_and_the_command_do_the_same(

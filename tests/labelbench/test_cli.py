@@ -52,11 +52,22 @@ def files_below(folder: Path) -> set[str]:
     return {str(file.relative_to(folder)) for file in folder.rglob("*") if file.is_file()}
 
 
-def test_a_run_ends_with_a_leaderboard_and_its_files(command: Command, tmp_path: Path) -> None:
+def test_a_run_ends_with_a_leaderboard_verdicts_and_a_report(command: Command, tmp_path: Path) -> None:
     done = command(*SMALL, "--label", "constant", "--evaluator", "label-statistics")
     assert done.returncode == 0, done.stderr
     assert "category" in done.stdout and "constant" in done.stdout and "nearest" in done.stdout
+    # What stays in sight of a terminal comes last.
+    titles = ["accuracy", "Claims", "Leaderboard"]
+    titles = [
+        line.strip() for line in done.stdout.splitlines() if line.strip() in ("accuracy", "Claims", "Leaderboard")
+    ]
+    assert titles == ["accuracy", "Claims", "Leaderboard"]
+    assert done.stdout.splitlines()[-1].startswith("Verdicts on the claims: 0 reproduced, 0 contradicted, ")
+    assert done.stderr.splitlines()[-2:] == ["out/leaderboard.md", "out/report.html"]
     assert (tmp_path / "out" / "leaderboard.md").exists()
+    written = (tmp_path / "out" / "report.html").read_bytes()
+    assert command("report", "out").returncode == 0
+    assert (tmp_path / "out" / "report.html").read_bytes() == written
     assert not any("checkpoint" in name or name.endswith(".tmp") for name in files_below(tmp_path))
 
     again = command(*SMALL, "--label", "constant", "--evaluator", "label-statistics")

@@ -58,6 +58,7 @@ MAY_IMPORT = {
     "reported": {"claims", "tables"},
     "standings": {"claims", "spread", "tables"},
     "grouping": {"recipes", "results", "runs", "tables"},
+    "repeat": {"recipes", "results", "runs"},
     "chart_data": set(),
     "chart_styles": {"chart_data"},
     "chart_figures": {"chart_data", "chart_styles"},
@@ -73,20 +74,11 @@ MAY_IMPORT = {
     "progress": set(),
 }
 # These stand above everything in the table and may import all of it, and what stands before them here.
-TOP = [
-    "first_steps",
-    "estimate",
-    "profiling",
-    "work",
-    "executors",
-    "runner",
-    "leaderboard",
-    "pages",
-    "export_data",
-    "export_latex",
-    "exports",
-]
-TOP += ["records", "api", "chart_scores", "charts", "figures", "listing", "options"]
+TOP = ["first_steps", "estimate", "profiling", "work", "executors", "runner"]
+TOP += ["leaderboard", "pages", "export_data", "export_latex", "exports"]
+TOP += ["records", "chart_scores", "charts", "figures"]
+TOP += ["report_charts", "report_labels", "report_runs", "report_summary", "report_tables", "report"]
+TOP += ["api", "listing", "options"]
 TOP += ["commands", "label_commands", "result_commands", "plot_commands", "cli", "__main__"]
 
 
