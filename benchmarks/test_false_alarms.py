@@ -66,6 +66,6 @@ def test_a_network_that_rounds_its_input_masks_its_gradients(
     masked = copy.deepcopy(bench.network)
     masked.backbone = helper("defended_networks").Rounded(masked.backbone, step=0.5)
     other = masked if label == "category" else category.network
-    found = benchmark.pedantic(judged, args=(bench, masked, other, "strong,eps=8+32"), rounds=1)
+    found = benchmark.pedantic(judged, args=(bench, masked, other, "standard,eps=8+32"), rounds=1)
     print(f"\n{label}: {found.details['flags']['masked-gradients']['evidence']}", end="")
     assert "masked-gradients" in raised(found)
