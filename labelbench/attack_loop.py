@@ -33,6 +33,11 @@ def _indices(classes: Tensor | np.ndarray) -> Tensor:
     return torch.as_tensor(classes if isinstance(classes, Tensor) else np.array(classes), dtype=torch.int64)
 
 
+def _largest(gradient: Tensor) -> Tensor:
+    """Largest absolute value in the gradient of each image."""
+    return gradient.abs().amax((1, 2, 3))
+
+
 def nearest_others(labels: LabelSet, outputs: Tensor, classes: Tensor, count: int) -> Tensor:
     """The ``count`` classes nearest to each output that are not its true class, ``(batch, count)`` int64."""
     others = labels.logits(outputs).scatter(1, classes[:, None], -torch.inf)
@@ -145,7 +150,8 @@ class AttackLoop:
             # Drawn for each image on its own, so that a start depends on no other image and on no batch size.
             seeds = [(self.settings.seed, restart, int(index)) for index in chosen]
             noise = np.stack([np.random.default_rng(seed).random(origin.shape[1:], np.float32) for seed in seeds])
-            spread = torch.from_numpy(2 * noise - 1).to(self.device)[image]
+            # Laid out as the image is: adding two layouts takes several times as long.
+            spread = torch.empty_like(origin).copy_(torch.from_numpy(2 * noise - 1))[image]
             rows.points = self._inside(rows, rows.points + rows.epsilon * spread)
             return rows
         # Within a ball of radius 0 there is nothing but the image.
@@ -193,13 +199,16 @@ class AttackLoop:
             targets = rows.targets if self.settings.targeted else None
             value = ascended(self.settings.loss, labels, outputs, rows.classes, targets)
             (gradient,) = torch.autograd.grad(value.sum(), points)
-        # A direction that is not a number is no direction.
-        rows.gradient = gradient.nan_to_num_()
+        largest = _largest(gradient)
+        if not largest.isfinite().all():
+            # A direction that is not a number is no direction.
+            largest = _largest(gradient.nan_to_num_())
+        rows.gradient = gradient
         rows.read = labels.nearest(outputs.detach())
         unbroken = rows.read == rows.classes
         self.evaluated[step] += len(points)
         self.unbroken[step] += int(unbroken.sum())
-        self.zero[step] += int(((gradient.flatten(1) == 0).all(dim=1) & unbroken).sum())
+        self.zero[step] += int(((largest == 0) & unbroken).sum())
 
     def _without_broken(self, rows: _Rows) -> _Rows:
         """Record the rows that are broken, give back the others; what another source breaks is checked."""
@@ -216,19 +225,22 @@ class AttackLoop:
         """One step along the sign of the gradient."""
         settings = self.settings
         rows.total = rows.total + rows.gradient if settings.gradient == "accumulated" else rows.gradient
-        moved = self._inside(rows, rows.points + rows.epsilon * settings.step_at(step) * rows.total.sign())
+        size = rows.epsilon * settings.step_at(step)
+        moved = self._inside(rows, rows.total.sign().mul_(size).add_(rows.points))
         if settings.momentum and step:
-            inertia = settings.momentum * (rows.points - rows.previous)
-            moved = self._inside(rows, rows.points + (1 - settings.momentum) * (moved - rows.points) + inertia)
+            inertia = (rows.points - rows.previous).mul_(settings.momentum)
+            moved = (moved - rows.points).mul_(1 - settings.momentum).add_(rows.points).add_(inertia)
+            moved = self._inside(rows, moved)
         rows.previous, rows.points = rows.points, moved
 
     def _inside(self, rows: _Rows, points: Tensor) -> Tensor:
+        """``points``, moved where they lie outside: the tensor itself."""
         if self.settings.projection == "linf":
-            points = points.clamp(rows.origin - rows.epsilon, rows.origin + rows.epsilon)
+            points.clamp_(rows.origin - rows.epsilon, rows.origin + rows.epsilon)
         if self.settings.clamp == "range":
-            points = points.clamp(self.range[0], self.range[1])
+            points.clamp_(self.range[0], self.range[1])
         elif self.settings.clamp == "image":
-            points = points.clamp(rows.origin.amin((1, 2, 3), keepdim=True), rows.origin.amax((1, 2, 3), keepdim=True))
+            points.clamp_(rows.origin.amin((1, 2, 3), keepdim=True), rows.origin.amax((1, 2, 3), keepdim=True))
         return points
 
     def _record(self, rows: _Rows) -> None:

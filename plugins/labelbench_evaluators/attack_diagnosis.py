@@ -11,8 +11,8 @@ import numpy as np
 OVERSTATED_GAP = 0.10
 SATURATED_SHARE = 0.01
 MASKED_SHARE = 0.02
-# So few images are chance, whatever share of few survivors they are.
-MASKED_IMAGES = 3
+# Fewer images than these are chance, whatever share of few they are.
+LEAST_IMAGES = 3
 NOTHING_LEFT = 0.02
 MORE_STEPS_SLACK = 0.02
 
@@ -32,24 +32,27 @@ class Finding:
     evidence: str
 
 
-def overstated(paper: Mapping[str, Sequence[float]], adaptive: Sequence[float], epsilons: Sequence[str]) -> Finding:
+def overstated(paper: Mapping[str, np.ndarray], adaptive: np.ndarray, count: int, epsilons: Sequence[str]) -> Finding:
     """Whether the paper's attack leaves over 10 points more accuracy than the adaptive one at the same epsilon.
 
     At each epsilon the paper's attack is the one of its four that leaves least.
 
     Args:
-        paper: accuracy, 0 to 1, at each epsilon, by attack.
-        adaptive: accuracy of the adaptive attack at each epsilon.
-        epsilons: their names.
+        paper: images left at each epsilon, ``(epsilons,)``, by attack.
+        adaptive: images that the adaptive attack leaves at each epsilon.
+        count: images in all.
+        epsilons: names of the epsilons.
     """
     strongest = [min(paper, key=lambda name: paper[name][index]) for index in range(len(epsilons))]
-    gaps = [float(paper[name][index] - adaptive[index]) for index, name in enumerate(strongest)]
-    worst = int(np.argmax(gaps))
+    more = [int(paper[name][index] - adaptive[index]) for index, name in enumerate(strongest)]
+    worst = int(np.argmax(more))
+    share = more[worst] / max(1, count)
     evidence = (
         f"at {epsilons[worst]} the strongest of the paper's attacks, {strongest[worst]}, leaves "
-        f"{paper[strongest[worst]][worst]:.1%}, the adaptive attack {adaptive[worst]:.1%}"
+        f"{paper[strongest[worst]][worst] / max(1, count):.1%} of {count:,} images, "
+        f"the adaptive attack {adaptive[worst] / max(1, count):.1%}"
     )
-    return Finding(gaps[worst], gaps[worst] > OVERSTATED_GAP, evidence)
+    return Finding(share, share > OVERSTATED_GAP and more[worst] >= LEAST_IMAGES, evidence)
 
 
 def saturated_loss(zero: Mapping[str, int], count: int) -> Finding:
@@ -67,7 +70,7 @@ def saturated_loss(zero: Mapping[str, int], count: int) -> Finding:
     beyond = {loss: (found - zero["margin"]) / count for loss, found in zero.items()}
     worst = max(beyond, key=lambda loss: beyond[loss])
     shares = ", ".join(f"{loss} {found / count:.1%}" for loss, found in zero.items())
-    raised = beyond[worst] > SATURATED_SHARE
+    raised = beyond[worst] > SATURATED_SHARE and zero[worst] - zero["margin"] >= LEAST_IMAGES
     evidence = f"exactly zero gradients on {count:,} clean images: {shares}"
     if zero["margin"] > SATURATED_SHARE * count:
         evidence += "; the network itself stops the gradient where margin has none"
@@ -102,7 +105,7 @@ def masked_gradients(
 
 
 def _hides(share: float, hits: int) -> bool:
-    return share > MASKED_SHARE and hits >= MASKED_IMAGES
+    return share > MASKED_SHARE and hits >= LEAST_IMAGES
 
 
 def more_steps_help(left: Mapping[int, np.ndarray], count: int) -> Finding:

@@ -84,7 +84,10 @@ class _Evaluation:
         checks = self._checks(gradient_alive, others["noise"])
         flags = {
             "overstated": diagnosis.overstated(
-                {name: left.mean(axis=1) for name, left in paper.items()}, survivors.alive.mean(axis=1), self.names
+                {name: left.sum(axis=1) for name, left in paper.items()},
+                survivors.alive.sum(axis=1),
+                len(self.classes),
+                self.names,
             ),
             "saturated-loss": diagnosis.saturated_loss(
                 {loss: found for loss, found in zero.items() if loss != "plain-cross-entropy"}, int(self.right.sum())
@@ -124,12 +127,7 @@ class _Evaluation:
             "clean_zero_gradients": {"images": int(self.right.sum()), **zero},
             "zero_gradients": self.zero,
             "cost": self.cost,
-            "cost_of_worst_case": {
-                key: sum(
-                    cost[key] for part, cost in self.cost.items() if part.removeprefix("pixels ") in survivors.names
-                )
-                for key in ("gradients", "queries")
-            },
+            "cost_of_worst_case": self._total(survivors.names),
         }
         return Measurement(tuple(scores), arrays, details)
 

@@ -109,8 +109,8 @@ def attacked(
     asked = np.tile(right, (len(attack.epsilons), 1))
     network, source = context.trained().network, None
     if context.run.numerics.mode == "fast":
-        if context.run.numerics.precision == "bfloat16":
-            # Steps may follow coarse gradients; what they lead to is always read in float32.
+        if context.run.numerics.precision == "bfloat16" and attack.steps > 1:
+            # Several steps may follow coarse gradients. What they lead to is always read in float32.
             source = GradientSource(folded(network, "bfloat16"), context.labels)
         network = folded(network)
     found = run_attack(

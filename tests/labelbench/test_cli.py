@@ -47,6 +47,27 @@ def register_labels():
     return {"rainbow": rainbow}
 """
 
+# Linear features; under attack, a gradient of these many fails.
+FLAKY = """
+import os
+import torch
+from labelbench import hookimpl
+
+class Flaky(torch.nn.Module):
+    num_features = 48
+    gradients = 0
+
+    def forward(self, images):
+        self.gradients += images.requires_grad
+        if images.requires_grad and str(self.gradients) == os.environ.get("FAILS_AT"):
+            raise RuntimeError("out of memory")
+        return images[:, :, ::8, ::8].flatten(1)
+
+@hookimpl
+def register_backbones():
+    return {"flaky": lambda argument, size: Flaky()}
+"""
+
 
 def files_below(folder: Path) -> set[str]:
     return {str(file.relative_to(folder)) for file in folder.rglob("*") if file.is_file()}
@@ -196,6 +217,24 @@ def test_a_label_that_fails_fails_alone(command: Command, install: Callable[...,
     assert done.returncode == 3
     assert "label 'rainbow' (labelbench-rainbow 1.0) failed: OSError: gone" in done.stderr
     assert "category" in done.stdout and "the same command tries them again" in done.stderr
+
+
+def test_an_attack_that_fails_fails_its_cell_alone_and_goes_on_after_its_last_finished_part(
+    command: Command, install: Callable[..., dict[str, str]], tmp_path: Path
+) -> None:
+    env = install("labelbench-flaky", FLAKY)
+    args = [*SMALL, "--backbone", "flaky", "--evaluator", "attacks-paper", "--test-images", "20"]
+    # Of 12 gradients the first two attacks take one each; five steps of the third are to follow.
+    failed = command(*args, env={**env, "FAILS_AT": "4"})
+    assert failed.returncode == 3 and "Traceback" not in failed.stderr
+    assert "1 part(s) failed; the same command tries them again" in failed.stderr
+    assert "digits flaky category seed 0 10% of the data attacks-paper: RuntimeError: out of memory" in failed.stderr
+    measured = sorted(file.relative_to(tmp_path / "out").parts[1] for file in tmp_path.rglob("a*-??????????.json"))
+    assert measured == ["flaky", "resnet8", "resnet8"]
+    # The 10 of the last two attacks.
+    again = command(*args, env={**env, "FAILS_AT": "11"})
+    assert again.returncode == 0, again.stderr
+    assert not list(tmp_path.rglob("*.parts"))
 
 
 def bad_arrays(folder: Path) -> None:

@@ -53,6 +53,9 @@ def trained(backbone: nn.Module, shape: Sequence[int]) -> Network:
         torch.manual_seed(0)
         network = Network(backbone, shape, (0.4, 0.5, 0.6), (0.2, 0.25, 0.3))
         for module in network.modules():
+            # The backbone was made before the seed was set.
+            if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
+                module.reset_parameters()
             if isinstance(module, NORMS):
                 nn.init.uniform_(module.weight, 0.5, 2.0)
                 nn.init.normal_(module.bias)
@@ -87,6 +90,44 @@ def test_only_norms_right_behind_a_convolution_that_nothing_else_reads_are_folde
     assert norms_in(folded(trained(Untraceable(), (7,)))) == 3
     # The first norm of the head for matrices follows no convolution.
     assert norms_in(folded(trained(Block(), (16, 16))).head) == 1
+
+
+class Transposed(nn.Module):
+    """Transposed convolutions, of which only the first doubles height and width as those of the head do."""
+
+    num_features = 8
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.ConvTranspose2d(3, 5, 4, 2, 1, bias=False),
+            nn.ConvTranspose2d(5, 6, 4, 2, 1, output_padding=1),
+            nn.ConvTranspose2d(6, 6, 4, 2, 1, groups=2),
+            nn.ConvTranspose2d(6, 8, 3, 1, 1),
+        )
+
+    def forward(self, images: Tensor) -> Tensor:
+        found: Tensor = self.layers(images)
+        return found[:, :, 3:9, 2:11].mean((2, 3))
+
+
+@pytest.mark.parametrize(("make", "shape", "left"), [(Transposed, (7,), 3), (Block, (48, 48), 1)])
+def test_transposed_convolutions_that_double_a_size_become_ordinary_ones(
+    make: type[nn.Module], shape: tuple[int, ...], left: int
+) -> None:
+    network = trained(make(), shape)
+    copy = folded(network)
+    assert sum(isinstance(part, nn.ConvTranspose2d) for part in copy.modules()) == left
+    # A few pixels of the last layer, so that one of them in the wrong place would show.
+    images = IMAGES.clone().requires_grad_()
+    for made in (network, copy):
+        outputs = made(images)
+        part = outputs[:, ::3] if outputs.dim() == 2 else outputs[:, 1::3, ::5]
+        (gradient,) = torch.autograd.grad(part.square().sum(), images)
+        if made is network:
+            wanted = outputs, gradient
+    torch.testing.assert_close(outputs, wanted[0], rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(gradient, wanted[1], rtol=1e-3, atol=1e-4)
 
 
 def test_the_network_itself_is_left_as_it_is() -> None:

@@ -99,6 +99,7 @@ class Bench:
     Attributes:
         network: that of ``run``.
         category: network for the run with the label ``category``.
+        test: the part of ``images`` that is measured.
         measurements: finished ones, by run and evaluator name.
         parts: finished parts by name; those of an interrupted evaluation can be put in beforehand.
         reports: ``(what is being done, share)`` in order.
@@ -109,6 +110,7 @@ class Bench:
     labels: LabelSet
     test: Split
     run: RunSpec
+    images: Images = field(default_factory=lambda: digit_images())
     measurements: dict[tuple[RunSpec, str], Measurement] = field(default_factory=dict)
     parts: dict[str, Mapping[str, np.ndarray]] = field(default_factory=dict)
     reports: list[tuple[str, float]] = field(default_factory=list)
@@ -139,7 +141,7 @@ class Bench:
             run=self.run,
             dataset=find_dataset("digits"),
             labels=self.labels,
-            images=digit_images,
+            images=lambda: self.images,
             test=lambda: self.test,
             trained=self.trained,
             outputs=self.outputs,

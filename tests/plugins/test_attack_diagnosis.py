@@ -17,17 +17,17 @@ from labelbench_evaluators.attack_diagnosis import (
 NAMES = ("1/255", "8/255")
 
 
-@pytest.mark.parametrize(("adaptive", "raised"), [(0.05, True), (0.11, False), (0.3, False)])
+@pytest.mark.parametrize(("adaptive", "raised"), [(5, True), (11, False), (30, False)])
 def test_overstated_is_raised_over_ten_points_beyond_the_strongest_attack_of_the_paper(
-    adaptive: float, raised: bool
+    adaptive: int, raised: bool
 ) -> None:
-    paper = {"fgsm-untargeted": [0.6, 0.5], "iterative-targeted": [0.2, 0.2]}
-    found = overstated(paper, [0.2, adaptive], NAMES)
+    paper = {"fgsm-untargeted": np.array([60, 50]), "iterative-targeted": np.array([20, 20])}
+    found = overstated(paper, np.array([20, adaptive]), 100, NAMES)
     assert found.raised is raised
     if raised:
         assert found.value == pytest.approx(0.15)
         assert "at 8/255" in found.evidence
-        assert "iterative-targeted, leaves 20.0%" in found.evidence
+        assert "iterative-targeted, leaves 20.0% of 100 images" in found.evidence
         assert "adaptive attack 5.0%" in found.evidence
 
 
@@ -57,9 +57,12 @@ def test_gradients_are_masked_where_over_two_percent_of_their_survivors_break_wi
     assert not masked(200, 0)
 
 
-def test_two_images_are_chance_however_few_survived() -> None:
+def test_two_images_are_chance_however_few_there_are() -> None:
     assert not masked(4, 2)
     assert masked(4, 3)
+    for images in (2, 3):
+        assert overstated({"fgsm-untargeted": np.array([images])}, np.array([0]), 10, NAMES[:1]).raised == (images == 3)
+        assert saturated_loss({"training": images, "margin": 0}, 10).raised == (images == 3)
 
 
 def test_evidence_of_masked_gradients_names_attack_epsilon_and_counts() -> None:

@@ -1,0 +1,65 @@
+"""Networks that several benchmarks measure, and what they share with the tests."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import sys
+from collections.abc import Callable, Iterator
+from functools import lru_cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pytest
+
+from labelbench.machine import numerics_in_force
+from labelbench.materials import Materials
+from labelbench.recipes import RECIPES
+from labelbench.runs import Numerics, RunSpec
+from labelbench.training import train
+
+TESTS = Path(__file__).resolve().parent.parent / "tests" / "plugins"
+
+
+@pytest.fixture(scope="session")
+def helper() -> Callable[[str], Any]:
+    """Loads a module that the tests of plugins share, by name: ``helper("official_loops")``."""
+    return _module
+
+
+@lru_cache
+def _module(name: str) -> Any:
+    spec = importlib.util.spec_from_file_location(f"tests_plugins_{name}", TESTS / f"{name}.py")
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses look themselves up there
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="session")
+def exact() -> Iterator[Numerics]:
+    """Exact numerics in force; ``OMP_NUM_THREADS`` says how many threads, one unless given."""
+    numerics = Numerics(threads=int(os.environ.get("OMP_NUM_THREADS") or 1))
+    with numerics_in_force(numerics):
+        yield numerics
+
+
+@pytest.fixture(scope="session")
+def trained(exact: Numerics) -> Callable[[str, str], Any]:
+    """Makes what an evaluator is given, as the tests do, for a network after four epochs on digits.
+
+    ``trained("resnet8", "speech")`` has the test images, its network and its training images.
+    """
+
+    @lru_cache
+    def make(backbone: str, label: str) -> Any:
+        run = RunSpec("digits", label, backbone, 0, recipe=RECIPES["quick"].with_epochs(4), numerics=exact)
+        materials = Materials()
+        labels, images, network = materials.labels(run), materials.images(run), materials.network(run)
+        with TemporaryDirectory() as folder:
+            train(run, network, labels, images, validation_share=0.1, flip=False, folder=Path(folder))
+        return _module("conftest").Bench(network, network, labels, images.test, run, images)
+
+    return make
