@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -33,16 +32,6 @@ def outputs_and_labels() -> tuple[Tensor, LabelSet]:
     return torch.from_numpy(targets[rng.integers(CLASSES, size=BATCH)] + noise), LabelSet(targets)
 
 
-def seconds(work: Callable[[], object], rounds: int) -> float:
-    """The best of a few rounds: what is slower was disturbed."""
-    found = []
-    for _ in range(rounds):
-        start = time.perf_counter()
-        work()
-        found.append(time.perf_counter() - start)
-    return min(found)
-
-
 def raised_by(form: str) -> int:
     """Kilobytes by which decoding once, in a process of its own, raises the most memory that process ever held."""
     return int(subprocess.check_output([sys.executable, __file__, form], text=True))
@@ -56,13 +45,13 @@ def most_memory() -> int:
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="peak memory is read from Linux's /proc")
 @pytest.mark.benchmark(group="decoding")
-def test_one_matrix_product_against_repeat_and_subtract(benchmark: Any) -> None:
+def test_one_matrix_product_against_repeat_and_subtract(benchmark: Any, best_of: Callable[..., float]) -> None:
     outputs, labels = outputs_and_labels()
     targets = torch.from_numpy(np.array(labels.targets))
     assert torch.equal(labels.nearest(outputs), repeat_and_subtract(outputs, targets))
-    plain = seconds(lambda: repeat_and_subtract(outputs, targets), rounds=3)
+    plain = best_of(lambda: repeat_and_subtract(outputs, targets), rounds=3)
     benchmark.pedantic(labels.nearest, args=(outputs,), rounds=20, warmup_rounds=2)
-    ours = seconds(lambda: labels.nearest(outputs), rounds=20)
+    ours = best_of(lambda: labels.nearest(outputs), rounds=20)
     memory = raised_by("product") / raised_by("repeat")
     benchmark.extra_info |= {"times faster": round(plain / ours, 1), "share of memory": f"{memory:.1%}"}
     print(f"\n{plain / ours:.0f} times faster, {memory:.1%} of the memory")
