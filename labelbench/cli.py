@@ -185,6 +185,19 @@ def list_names(kind: str | None) -> None:
 
 
 @cli.command()
+@click.argument("names", nargs=-1, required=True, metavar="NAME...", shell_complete=complete("labels"))
+@click.option("--kind", metavar="label|backbone|evaluator", help="What the names are, where several kinds have them.")
+@click.option("--time-limit", default=60.0, show_default=True, metavar="SECONDS", help="Give a single step up after.")
+@machine_options
+def check(names: tuple[str, ...], kind: str | None, time_limit: float, **options: Any) -> None:
+    """Check what labels, backbones and evaluators promise: offline, in seconds, on data that is made up."""
+    from labelbench.plugin_commands import check_plugins
+
+    if not check_plugins(names, kind, time_limit, options):
+        sys.exit(3)
+
+
+@cli.command()
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 def completion(shell: str) -> None:
     """Print the completion script of a shell; evaluate it in the shell's start-up file."""

@@ -1,0 +1,70 @@
+"""What the commands for authors of plugins do: begin a plugin, check it, and try it beside its controls."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from labelbench.checking_process import findings_of
+from labelbench.errors import InputError, PluginError, UnknownName
+from labelbench.findings import FAILED, FINE, NOTED, Finding, failures
+from labelbench.options import settings_of
+from labelbench.plugins import plugins
+from labelbench.settings import use_settings
+
+KINDS = ("label", "backbone", "evaluator")
+_MARKS = {FINE: "ok", NOTED: "note", FAILED: "FAILED"}
+
+
+def kind_of(name: str, kind: str | None) -> str:
+    """Whether a name is a label, a backbone or an evaluator.
+
+    Args:
+        name: as a user writes it.
+        kind: what the user says it is, or None to find out.
+
+    Raises:
+        UnknownName: no plugin registers it, or no such kind.
+        InputError: several kinds have it.
+        PluginError: a broken plugin of that name is installed.
+    """
+    if kind is not None and kind not in KINDS:
+        raise UnknownName("kind", kind, KINDS)
+    found = plugins()
+    base = name.partition(":")[0]
+    having = [one for one in ([kind] if kind else KINDS) if base in getattr(found, f"{one}s")]
+    if len(having) > 1:
+        raise InputError(f"{base!r} is a {' and a '.join(having)}; say which is meant with --kind {having[0]}")
+    if having:
+        return having[0]
+    for broken in found.broken:
+        if base in (broken.origin.plugin, broken.origin.distribution) or repr(base) in broken.reason:
+            raise PluginError(f"plugin {broken.origin.plugin} ({broken.origin}) cannot be used: {broken.reason}")
+    known = [known for one in ([kind] if kind else KINDS) for known in getattr(found, f"{one}s")]
+    hint = "(is its plugin installed? `pip install --editable FOLDER`, then `labelbench list plugins`)"
+    raise UnknownName(kind or "label, backbone or evaluator", base, known, hint)
+
+
+def check_plugins(names: tuple[str, ...], kind: str | None, time_limit: float, options: dict[str, Any]) -> bool:
+    """Check names and print what was found; returns whether all is fine."""
+    kinds = {name: kind_of(name, kind) for name in names}
+    fine = True
+    with use_settings(settings_of(options)):
+        for name, found_kind in kinds.items():
+            origin = plugins().find(found_kind, name)[0].origin
+            click.echo(f"{found_kind} {name} ({origin})")
+            findings = findings_of(found_kind, name, time_limit)
+            _print(findings)
+            fine = fine and not failures(findings)
+    return fine
+
+
+def _print(findings: list[Finding]) -> None:
+    width = max(len(finding.check) for finding in findings)
+    for finding in findings:
+        mark = click.style(f"{_MARKS[finding.state]:6}", fg="red" if finding.state == FAILED else None)
+        click.echo(f"  {mark}  {finding.check:{width}}  {finding.text}")
+    failed = len(failures(findings))
+    click.echo(f"{failed} of {len(findings)} checks failed" if failed else f"{len(findings)} checks, all fine")
