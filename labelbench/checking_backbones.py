@@ -10,7 +10,7 @@ from safetensors.torch import load, save
 from torch import Tensor, nn
 
 from labelbench.findings import Report, in_words
-from labelbench.process_watch import watched_state
+from labelbench.process_watch import ProcessWatch, watched_state
 from labelbench.registry import backbone
 
 SIZE = (32, 32)
@@ -19,12 +19,13 @@ _BATCH = 4
 _CLOSE = 1e-3
 
 
-def examine_backbone(name: str, report: Report, thorough: bool) -> None:
+def examine_backbone(name: str, report: Report, watch: ProcessWatch, thorough: bool) -> None:
     """Build a backbone and say what was found.
 
     Args:
         name: as a user writes it.
         report: told what is found; its facts hold the hash of weights and features.
+        watch: refuses the network to this process.
         thorough: False to build and find facts alone, for comparison between processes.
 
     Raises:

@@ -15,7 +15,7 @@ from labelbench.datasets import Dataset, find_dataset
 from labelbench.errors import InputError, one_line
 from labelbench.findings import Report, in_words
 from labelbench.labels import LabelSet
-from labelbench.process_watch import watched_state
+from labelbench.process_watch import ProcessWatch, watched_state
 from labelbench.registry import label
 
 SLOW_SECONDS = 5.0
@@ -35,12 +35,13 @@ def made_up_dataset(num_classes: int) -> Dataset:
     return Dataset(f"made-up-{num_classes}", tuple(names[:num_classes]), (32, 32))
 
 
-def examine_label(name: str, report: Report, thorough: bool) -> None:
+def examine_label(name: str, report: Report, watch: ProcessWatch, thorough: bool) -> None:
     """Build a label for several data sets and say what was found.
 
     Args:
         name: as a user writes it.
         report: told what is found; its facts hold the hash of the targets for each data set.
+        watch: refuses the network to this process.
         thorough: False to build and find facts alone, for comparison between processes.
 
     Raises:

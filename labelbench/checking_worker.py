@@ -8,12 +8,16 @@ facts that must be equal.
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 
 from labelbench.errors import InputError, MachineError, PluginError, one_line
-from labelbench.findings import Examine, Report, in_words
+from labelbench.findings import Report, in_words
 from labelbench.process_watch import ProcessWatch
+
+Examine = Callable[[str, Report, ProcessWatch, bool], None]
+"""Examines a name: where to report, who watches, and whether to make every check or to find facts alone."""
 
 
 def main() -> None:
@@ -25,7 +29,7 @@ def main() -> None:
         watch = ProcessWatch()
         examine: Examine = getattr(import_module(f"labelbench.checking_{kind}s"), f"examine_{kind}")
         try:
-            examine(name, report, thorough)
+            examine(name, report, watch, thorough)
         except PluginError as error:
             report.failed("contract", f"{one_line(error)}; every run that names it ends there")
         except (InputError, MachineError) as error:

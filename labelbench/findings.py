@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any, TextIO
 
@@ -92,7 +92,3 @@ class Report:
     def _write(self, value: object) -> None:
         self._file.write(json.dumps(value) + "\n")
         self._file.flush()
-
-
-Examine = Callable[[str, Report, bool], None]
-"""Examines a name in this process: the name, where to report, and whether to make every check or find facts alone."""
