@@ -156,7 +156,7 @@ def _saved(module: nn.Module, other: nn.Module, images: Tensor, features: Tensor
     try:
         other.load_state_dict(load(save(tensors)))
     except Exception as error:  # foreign modules refuse in any way
-        yield f"another build refuses the saved weights ({_said(error)}); expected that it takes them, or no run resumes"
+        yield f"another build refuses the saved weights ({_said(error)}); expected that it takes them, to resume"
         return
     with torch.no_grad():
         if not torch.equal(other.eval()(images), features):

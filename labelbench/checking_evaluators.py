@@ -119,16 +119,16 @@ def _settings(name: str, made: Evaluator) -> Iterator[str]:
         yield f"version is {made.version!r}; expected a whole number from 1, raised when equal inputs give other scores"
     if not dataclasses.is_dataclass(made):
         yield (
-            f"{type(made).__name__} is no dataclass; expected one that is frozen, with its settings as fields: they are "
-            "stored beside every score"
+            f"{type(made).__name__} is no dataclass; expected one that is frozen, with its settings as fields: they "
+            "are stored beside every score"
         )
         return
-    if not made.__dataclass_params__.frozen:  # type: ignore[attr-defined]
+    if not made.__dataclass_params__.frozen:
         yield f"{type(made).__name__} is not frozen; expected @dataclass(frozen=True), or its settings change unseen"
     try:
         json.dumps(made.settings, allow_nan=False)
     except (TypeError, ValueError) as error:
-        yield f"cannot be written as JSON ({error}); expected texts, finite numbers and lists, or no score can be stored"
+        yield f"cannot be written as JSON ({error}); expected texts, finite numbers and lists, to be stored"
         return
     if evaluator(name).settings != made.settings:
         yield "two calls gave other settings; expected the same for one name, or results of one name cannot be compared"
@@ -168,8 +168,8 @@ def _score(score: Score) -> str:
         return f"one is {type(score).__name__}; expected labelbench.Score, which has unit and direction"
     if not isinstance(score.unit, str) or score.higher_is_better not in (True, False, None):
         return (
-            f"{score.name!r} has unit {score.unit!r} and higher_is_better {score.higher_is_better!r}; expected text and "
-            "True, False or None: headings and the best row are made from them"
+            f"{score.name!r} has unit {score.unit!r} and higher_is_better {score.higher_is_better!r}; expected text "
+            "and True, False or None: headings and the best row are made from them"
         )
     if score.value is None:
         return ""
@@ -195,7 +195,7 @@ def _record(measured: Iterable[Measurement]) -> Iterator[str]:
         try:
             json.dumps(dict(measurement.details), allow_nan=False)
         except (TypeError, ValueError) as error:
-            yield f"details cannot be written as JSON ({error}); expected texts, finite numbers, lists and dicts of them"
+            yield f"details cannot be written as JSON ({error}); expected texts, finite numbers, lists and dicts"
             return
         for name, array in measurement.arrays.items():
             if np.asarray(array).dtype.kind not in "fiub":

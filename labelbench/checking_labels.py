@@ -18,7 +18,7 @@ from labelbench.labels import LabelSet
 from labelbench.process_watch import ProcessWatch, watched_state
 from labelbench.registry import label
 
-SLOW_SECONDS = 5.0
+SLOW_SECONDS = 10.0
 _SHADES = ("red", "amber", "golden", "lime", "green", "teal", "blue", "violet", "purple", "grey")
 _THINGS = ("kite", "lantern", "pebble", "teapot", "feather", "ladder", "drum", "button", "anchor", "candle")
 _NAMED = ("digits", "cifar10", "cifar100")

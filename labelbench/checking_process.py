@@ -42,7 +42,8 @@ def findings_of(kind: str, name: str, time_limit: float = TIME_LIMIT) -> list[Fi
     with tempfile.TemporaryDirectory(prefix="labelbench-check-") as folder:
         workers = [_Worker(kind, name, Path(folder), seed) for seed in _SEEDS]
         try:
-            while any([worker.is_running(time_limit) for worker in workers]):
+            # Every worker is asked each time: who is silent for too long is given up then.
+            while sum(worker.is_running(time_limit) for worker in workers):
                 time.sleep(_POLL_SECONDS)
         finally:
             for worker in workers:

@@ -6,15 +6,17 @@ from pathlib import Path
 from typing import Any
 
 import click
+from rich.console import Console
 
 from labelbench.checking_process import findings_of
 from labelbench.errors import InputError, PluginError, UnknownName
-from labelbench.findings import FAILED, FINE, NOTED, Finding, failures
+from labelbench.findings import FAILED, FINE, NOTED, Finding, failures, in_words
+from labelbench.listing import output_console
 from labelbench.options import settings_of
-from labelbench.plugins import plugins
+from labelbench.plugins import KINDS, plugins
+from labelbench.scaffolding import begin_plugin
 from labelbench.settings import use_settings
 
-KINDS = ("label", "backbone", "evaluator")
 _MARKS = {FINE: "ok", NOTED: "note", FAILED: "FAILED"}
 
 
@@ -45,6 +47,33 @@ def kind_of(name: str, kind: str | None) -> str:
     known = [known for one in ([kind] if kind else KINDS) for known in getattr(found, f"{one}s")]
     hint = "(is its plugin installed? `pip install --editable FOLDER`, then `labelbench list plugins`)"
     raise UnknownName(kind or "label, backbone or evaluator", base, known, hint)
+
+
+def begin(kind: str, name: str) -> None:
+    """Begin a plugin in the current folder and say what to do next."""
+    folder = begin_plugin(kind, name, Path())
+    for file in sorted(path for path in folder.rglob("*") if path.is_file()):
+        click.echo(f"  {file}")
+    click.echo(f"next: pip install --editable {folder}, then labelbench check {name}, then labelbench try {name}")
+
+
+def try_plugin(name: str, kind: str | None, options: dict[str, Any], *, dry_run: bool) -> int:
+    """Train a name beside its controls and print their rows; returns the exit code."""
+    from labelbench.trial import ADVICE, carry_out_trial, trial_suite
+
+    suite = trial_suite(kind_of(name, kind), name)
+    with use_settings(settings_of(options)):
+        if dry_run:
+            click.echo(
+                f"would train {in_words(suite.labels)} on {in_words(suite.backbones)}, {suite.recipe.epochs} epochs of "
+                f"{in_words(suite.datasets)}, and measure {in_words(suite.evaluators)}"
+            )
+            return 0
+        failed = carry_out_trial(suite, Console(stderr=True), output_console())
+    click.echo(ADVICE)
+    for what, why in failed:
+        click.echo(f"failed: {what}: {why}", err=True)
+    return PluginError.exit_code if failed else 0
 
 
 def check_plugins(names: tuple[str, ...], kind: str | None, time_limit: float, options: dict[str, Any]) -> bool:
