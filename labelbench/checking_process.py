@@ -21,6 +21,8 @@ from labelbench.settings import current_settings
 TIME_LIMIT = 60.0
 _SEEDS = ("0", "1")
 _POLL_SECONDS = 0.05
+# Loading libraries is no step of the plugin's.
+_LOADING_SECONDS = 120.0
 
 
 def findings_of(kind: str, name: str, time_limit: float = TIME_LIMIT) -> list[Finding]:
@@ -96,7 +98,7 @@ class _Worker:
             self._size, self._touched = size, time.monotonic()
         if self._process.poll() is not None:
             return False
-        if time.monotonic() - self._touched > time_limit:
+        if time.monotonic() - self._touched > (time_limit if size else max(time_limit, _LOADING_SECONDS)):
             self._given_up = True
             return False
         return True
