@@ -39,14 +39,16 @@ def written(dataset: Dataset, argument: str) -> LabelSet:
 
 
 def _fits(words: list[str], letters: int) -> bool:
-    widths, height = zip(*(_extent(word, letters) for word in words), strict=True)
-    return max(widths) <= SIDE - 2 * _MARGIN and sum(height) <= SIDE - 2 * _MARGIN
-
-
-def _extent(word: str, letters: int) -> tuple[float, int]:
     from PIL import ImageFont
 
-    return ImageFont.load_default(letters).getlength(word), letters + letters // 4
+    room = SIDE - 2 * _MARGIN
+    font = ImageFont.load_default(letters)
+    return len(words) * _line(letters) <= room and all(font.getlength(word) <= room for word in words)
+
+
+def _line(letters: int) -> int:
+    """Height of a line of letters of this size, in pixels."""
+    return letters + letters // 4
 
 
 def _drawn(words: list[str], letters: int) -> np.ndarray:
@@ -56,7 +58,7 @@ def _drawn(words: list[str], letters: int) -> np.ndarray:
     picture = Image.new("L", (SIDE, SIDE))
     draw = ImageDraw.Draw(picture)
     for place, word in enumerate(words):
-        middle = SIDE / 2 + (place - (len(words) - 1) / 2) * (letters + letters // 4)
+        middle = SIDE / 2 + (place - (len(words) - 1) / 2) * _line(letters)
         draw.text((SIDE / 2, middle), word, fill=255, font=ImageFont.load_default(letters), anchor="mm")
     return np.asarray(picture, dtype=np.float32) / 255 * RANGE
 
