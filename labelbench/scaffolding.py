@@ -69,8 +69,8 @@ def _check_name(kind: str, name: str) -> None:
         better = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-0123456789")[:_LONGEST].strip("-")
         hint = f", such as {better}" if _NAME.fullmatch(better) else ""
         raise InputError(
-            f"{name!r} cannot name a {kind} and its package; expected lower-case letters, digits and single hyphens, "
-            f"a letter first, {_LONGEST} at most{hint}"
+            f"{name!r} cannot name {_article(kind)} and its package; expected lower-case letters, digits and single "
+            f"hyphens, a letter first, {_LONGEST} at most{hint}"
         )
     taken = getattr(plugins(), f"{kind}s").get(name)
     if taken:
@@ -78,6 +78,10 @@ def _check_name(kind: str, name: str) -> None:
     package = f"labelbench-{name}"
     if find_spec(package.replace("-", "_")) or _is_installed(package):
         raise InputError(f"a package {package} is installed already; choose another name, or uninstall it first")
+
+
+def _article(kind: str) -> str:
+    return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
 
 
 def _is_installed(package: str) -> bool:
@@ -96,7 +100,7 @@ def _rendered(kind: str, name: str) -> Iterator[tuple[PurePosixPath, str]]:
     for part in ("common", kind):
         for path, template in _files_below(templates / part):
             text = template.read_text(encoding="utf-8").replace("example-command", command)
-            text = article.sub(f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}", text).replace(_KIND, kind)
+            text = article.sub(_article(kind), text).replace(_KIND, kind)
             yield PurePosixPath(_named(path.removesuffix(_SUFFIX), name)), _named(text, name)
 
 
