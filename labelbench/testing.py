@@ -83,8 +83,6 @@ def assert_fine(findings: Iterable[Finding]) -> None:
 
     Raises:
         AssertionError: at least one check failed.
-
-    >>> assert_fine([Finding("order", "fine", "a row is made from its place among the classes")])
     """
     failed = failures(findings)
     if failed:
