@@ -82,17 +82,17 @@ def test_a_trial_that_fails_says_what_and_ends_with_the_code_of_a_failure(
 import labelbench
 
 @labelbench.hookimpl
-def register_evaluators():
-    return {"mine": lambda argument: Mine()}
+def register_backbones():
+    return {"mine": build}
 
-class Mine(labelbench.Evaluator):
-    def evaluate(self, context):
-        raise ValueError("no luck")
+def build(argument, size):
+    raise ValueError("no luck")
 """
     done = command("try", "mine", env=install("mine", source))
     assert done.returncode == 3
-    assert "failed: digits resnet8 category seed 0 mine: ValueError: no luck" in done.stderr
-    assert "accuracy" in done.stdout
+    failed = "failed: training digits mine category seed 0: backbone 'mine' (mine 1.0) failed: ValueError: no luck"
+    assert failed in done.stderr
+    assert " resnet8 " in done.stdout
 
 
 def test_a_dry_run_says_what_it_would_do(command: Command) -> None:
