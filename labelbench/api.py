@@ -126,9 +126,9 @@ def planned(
     *,
     device: str,
     threads: int | None,
-    compiled: bool | None,
-    jobs: int,
     overwrite: str,
+    compiled: bool | None = None,
+    jobs: int = 1,
 ) -> tuple[Plan, Results]:
     """What a suite asks for on this machine, and the folder that tells what of it is done."""
     from labelbench.machine import resolve_numerics
@@ -140,7 +140,7 @@ def planned(
 
 
 def carry_out(
-    plan: Plan, results: Results, reporter: Reporter, *, overwrite: str, jobs: int
+    plan: Plan, results: Results, reporter: Reporter, *, overwrite: str, jobs: int = 1
 ) -> tuple[Outcome, Leaderboard]:
     """Do what a plan says is missing, and write the leaderboard and the report beside the results.
 

@@ -26,6 +26,7 @@ _HOOKS = {
     "register_backbones": ("backbone", ("argument", "size")),
     "register_evaluators": ("evaluator", ("argument",)),
 }
+KINDS = tuple(kind for kind, _ in _HOOKS.values())
 
 
 @dataclass(frozen=True)

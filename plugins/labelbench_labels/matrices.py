@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from labelbench import LabelSet, hookimpl
+from labelbench import InputError, LabelSet, hookimpl, label
 from labelbench_labels.arguments import Provider, Seed, alias, read_argument, seed
 from labelbench_labels.dense import RANGE, dense_side
 
@@ -32,6 +32,7 @@ def register_labels() -> Mapping[str, Provider]:
     return {
         "constant": constant,
         "uniform-random": uniform_random,
+        "random-like": random_like,
         "low-dim": low_dim,
         "gaussian-composition": gaussian_composition,
         "uniform": alias(constant, "constant"),
@@ -63,6 +64,26 @@ def uniform_random(dataset: Dataset, argument: str) -> LabelSet:
     side = dense_side(dataset)
     targets = np.random.RandomState(drawn.value).uniform(0, RANGE, (dataset.num_classes, side, side))
     return LabelSet(targets, provenance={"recipe": "uniform noise", "side": side, **drawn.provenance})
+
+
+def random_like(dataset: Dataset, argument: str) -> LabelSet:
+    """Control: uniform noise in the shape and range of another label: random-like:NAME.
+
+    Targets have the shape of those of NAME: ``RandomState(48).uniform(low, high, shape)`` with its lowest and highest
+    value. The loss is that of NAME too, but smooth L1 where it is cross-entropy, whose targets are probabilities.
+
+    Raises:
+        InputError: no label is named.
+    """
+    if not argument:
+        raise InputError("label random-like needs the label to be like: random-like:NAME, such as random-like:speech")
+    inner = label(argument, dataset)
+    low, high = float(inner.targets.min()), float(inner.targets.max())
+    targets = np.random.RandomState(OFFICIAL_SEED).uniform(low, high, inner.targets.shape)
+    provenance = {"recipe": "uniform noise", "like": argument, "between": [low, high], "seed": OFFICIAL_SEED}
+    if "identity" in inner.provenance:  # the range may differ in its last bits from machine to machine
+        provenance["identity"] = f"random-like:{inner.identity}"
+    return LabelSet(targets, "smooth-l1" if inner.loss == "cross-entropy" else inner.loss, provenance)
 
 
 def low_dim(dataset: Dataset, argument: str) -> LabelSet:

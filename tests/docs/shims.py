@@ -1,9 +1,9 @@
 """Stand-ins for the commands on documentation pages, each called as ``shims.py COMMAND ARGUMENTS...``.
 
-``labelbench`` runs as it is, but long work is cut short: ``run`` becomes a dry run on a CPU and leaves published
-results where it would have left its own, ``fetch`` looks its name up and stops before the network. ``pip install``
-installs nothing: it reads what it is asked for and lays the entry points of a plugin's folder on the path. ``make``
-says what it would do, and labelbench's part of that is done.
+``labelbench`` runs as it is, but long work is cut short: ``run`` and ``try`` become dry runs, ``run`` on a CPU and
+leaving published results where it would have left its own, ``fetch`` looks its name up and stops before the network.
+``pip install`` installs nothing: it reads what it is asked for and lays the entry points of a plugin's folder on the
+path. ``make`` says what it would do, and labelbench's part of that is done.
 """
 
 from __future__ import annotations
@@ -30,6 +30,8 @@ def labelbench(args: list[str]) -> int:
     args = ["cpu" if before == "--device" else arg for before, arg in pairwise(["", *args])]
     if command == "fetch":
         args = ["plan", "--label", *args[1:]]
+    if command == "try":
+        args = [*args, "--dry-run"]
     if command != "run":
         return real(args)
     code = real([*args, "--dry-run"])

@@ -69,10 +69,11 @@ def test_every_block_says_its_language(page: Path) -> None:
 
 def test_the_readers_evaluator_measures_a_real_network(reader: Path) -> None:
     page = ROOT / "docs" / "pages" / "how-to" / "own-evaluator.md"
+    subprocess.run(["labelbench", "new", "evaluator", "worst-class"], check=True)
     for block in blocks(page):
         if block.title:
             followed(page, block, {})
-    subprocess.run(["pip", "install", "--editable", "."], check=True)
+    subprocess.run(["pip", "install", "--editable", "worst-class"], check=True)
     args = ["run", "--dataset", "digits", "--backbone", "resnet8", "--label", "category", "--evaluator", "worst-class"]
     args += ["--epochs", "1", "--train-fraction", "0.1", "--test-images", "50", "--threads", "1", "--results", "out"]
     done = subprocess.run(

@@ -10,6 +10,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 CORE = ROOT / "labelbench"
 PLUGINS = [ROOT / "plugins" / f"labelbench_{kind}" for kind in ("labels", "backbones", "evaluators")]
+EXAMPLE = ROOT / "plugins" / "labelbench-example" / "labelbench_example"
 
 # module -> modules of the core that it may import when it is loaded or run
 MAY_IMPORT = {
@@ -79,6 +80,8 @@ TOP += ["leaderboard", "pages", "export_data", "export_latex", "exports"]
 TOP += ["records", "chart_scores", "charts", "figures"]
 TOP += ["report_charts", "report_labels", "report_runs", "report_summary", "report_tables", "report"]
 TOP += ["api", "listing", "options"]
+TOP += ["findings", "process_watch", "checking_labels", "checking_backbones", "evaluator_bench", "checking_evaluators"]
+TOP += ["checking_worker", "checking_process", "testing", "scaffolding", "trial", "plugin_commands"]
 TOP += ["commands", "label_commands", "result_commands", "plot_commands", "cli", "__main__"]
 
 
@@ -126,12 +129,24 @@ def test_the_core_names_no_plugin(file: Path) -> None:
     assert "labelbench_" not in file.read_text(encoding="utf-8").replace("labelbench_settings", "")
 
 
-@pytest.mark.parametrize("file", sorted(file for folder in PLUGINS for file in folder.rglob("*.py")), ids=str)
+@pytest.mark.parametrize(
+    "file", sorted(file for folder in [*PLUGINS, EXAMPLE] for file in folder.rglob("*.py")), ids=str
+)
 def test_plugins_import_only_the_public_interface(file: Path) -> None:
     inner = {name for name in imports_of(file) if name.startswith("labelbench.")}
     import labelbench
 
     assert {name.removeprefix("labelbench.") for name in inner} <= set(labelbench.__all__)
+
+
+@pytest.mark.parametrize("file", sorted((EXAMPLE.parent / "tests").glob("*.py")), ids=str)
+def test_the_example_tests_itself_with_what_is_public(file: Path) -> None:
+    import labelbench
+    from labelbench import testing
+
+    allowed = {f"labelbench.{name}" for name in labelbench.__all__} | {"labelbench", "labelbench.testing"}
+    assert {name for name in imports_of(file) if name.split(".")[0] == "labelbench"} <= allowed
+    assert testing.__all__
 
 
 def test_hookspecs_need_nothing_but_pluggy() -> None:

@@ -52,10 +52,20 @@ PUBLIC = [
     "split_indices",
     "wilson_interval",
 ]
+# Of the one public module beside it, which plugins' tests import.
+PUBLIC_FOR_TESTS = ["Finding", "assert_fine", "check_backbone", "check_evaluator", "check_label"]
 
 
 def test_the_public_interface_is_the_pinned_list() -> None:
     assert sorted(labelbench.__all__) == PUBLIC
+
+
+def test_what_plugins_test_themselves_with_is_the_pinned_list_and_explains_itself() -> None:
+    from labelbench import testing
+
+    assert sorted(testing.__all__) == PUBLIC_FOR_TESTS
+    for name in PUBLIC_FOR_TESTS:
+        assert inspect.getdoc(getattr(testing, name)), f"{name} says nothing about itself"
 
 
 @pytest.mark.parametrize("name", PUBLIC)

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from labelbench import InputError, UnknownName
+from labelbench import InputError, UnknownName, label
 from labelbench.datasets import Dataset, find_dataset
 from labelbench_labels.arguments import Provider
 from labelbench_labels.matrices import composition, register_labels
@@ -113,3 +113,26 @@ def test_constant_takes_no_argument() -> None:
 def test_a_misspelt_argument_is_told_with_near_ones() -> None:
     with pytest.raises(UnknownName, match="argument of label uniform-random 'sed'; did you mean seed"):
         LABELS["uniform-random"](TINY, "sed=3")
+
+
+@pytest.mark.parametrize(
+    ("name", "loss"), [("category", "smooth-l1"), ("constant", "smooth-l1"), ("normal-dim:50", "smooth-l1")]
+)
+def test_random_like_is_noise_in_the_shape_and_range_of_any_label(name: str, loss: str) -> None:
+    inner, noise = label(name, CIFAR10), label(f"random-like:{name}", CIFAR10)
+    assert (noise.shape, noise.loss) == (inner.shape, loss)
+    assert noise.targets.min() >= inner.targets.min() and noise.targets.max() <= inner.targets.max()
+    assert not np.array_equal(noise.targets, inner.targets)
+    assert noise.sha256 == label(f"random-like:{name}", CIFAR10).sha256
+
+
+def test_random_like_of_a_label_with_an_identity_has_one_of_its_own() -> None:
+    digits = find_dataset("digits")
+    inner, noise = label("speech", digits), label("random-like:speech", digits)
+    assert noise.identity == f"random-like:{inner.identity}"
+    assert noise.provenance["like"] == "speech"
+
+
+def test_random_like_needs_a_label() -> None:
+    with pytest.raises(InputError, match="random-like:NAME, such as random-like:speech"):
+        label("random-like", CIFAR10)

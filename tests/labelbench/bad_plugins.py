@@ -1,0 +1,137 @@
+"""Plugins that each break one promise: distribution -> (source, what the user is told)."""
+
+from __future__ import annotations
+
+from textwrap import dedent
+
+_LABEL = """
+import numpy as np
+import labelbench
+
+def provide(dataset, argument):
+    "A label."
+    count = dataset.num_classes
+{body}
+
+@labelbench.hookimpl
+def register_labels():
+    return {{"{name}": provide}}
+"""
+
+
+def label_plugin(name: str, body: str) -> str:
+    """A plugin whose label ``name`` is made by ``body``, which sees ``dataset``, ``count`` and numpy."""
+    indented = "\n".join(f"    {line}" for line in dedent(body).strip().splitlines())
+    return _LABEL.format(name=name, body=indented)
+
+
+GOOD = label_plugin(
+    "good",
+    """
+    return labelbench.LabelSet(np.eye(count) * 80, provenance={"recipe": "one-hot, 0 and 80"})
+    """,
+)
+
+# What a check finds: label -> (how it is made, words of the failure).
+FOUND_BY_A_CHECK = {
+    "wrong-shape": (
+        "return labelbench.LabelSet(np.random.RandomState(0).rand(count, 30, 30))",
+        ["contract", "label targets have shape (2, 30, 30)", "expected (classes, length) or", "side a multiple of 16"],
+    ),
+    "nan": (
+        "return labelbench.LabelSet(np.where(np.eye(count) > 0, np.nan, 0))",
+        ["contract", "label targets hold 2 value(s) that are not finite", "expected numbers", "ends there"],
+    ),
+    "dice": (
+        "return labelbench.LabelSet(np.random.default_rng().uniform(0, 80, (count, 8)), provenance={'recipe': 'x'})",
+        ["repeatable", "two calls for made-up-2 gave different targets", "seed the randomness"],
+    ),
+    "hash-order": (
+        """
+        order = [hash(name) % 997 for name in dataset.class_names]
+        return labelbench.LabelSet(np.array(order)[:, None] + np.eye(count), provenance={"recipe": "hashes"})
+        """,
+        ["processes", "other hash seeds", "disagree on the targets for made-up-2", "iterate over no set"],
+    ),
+    "rows-of-nobody": (
+        """
+        seed = sum(index * len(name) for index, name in enumerate(dataset.class_names))
+        targets = np.random.RandomState(seed).uniform(0, 80, (count, 16))
+        return labelbench.LabelSet(targets, provenance={"recipe": "noise", "seed": seed})
+        """,
+        ["order", "two class names of made-up-10 were exchanged, and rows of other classes changed", "class_names[i]"],
+    ),
+    "network": (
+        """
+        from urllib.request import urlopen
+        return labelbench.LabelSet(np.frombuffer(urlopen("http://labels.example/targets").read()))
+        """,
+        ["network", "it asked for labels.example", "expected no network", "raise labelbench.Unavailable"],
+    ),
+    "global-state": (
+        """
+        np.random.seed(7)
+        return labelbench.LabelSet(np.random.uniform(0, 80, (count, 8)), provenance={"recipe": "noise", "seed": 7})
+        """,
+        ["global state", "numpy.random changed", "expected all as it was", "numpy.random.RandomState(seed)"],
+    ),
+    "slow": (
+        """
+        import time
+        time.sleep(600)
+        """,
+        ["time", "building targets for 2 classes of made-up-2 was given up after 3 s", "--time-limit"],
+    ),
+    "raising": (
+        "return labelbench.LabelSet(np.eye(count) / (count - 2 or 1 // 0))",
+        ["contract", "label 'raising' (raising 1.0) failed: ZeroDivisionError", "ends there"],
+    ),
+    "wrong-type": (
+        "return np.eye(count)",
+        ["contract", "'wrong-type' (wrong-type 1.0) returned ndarray; expected labelbench.LabelSet"],
+    ),
+    "ending": (
+        "import os; os._exit(7)",
+        ["process", "building targets for 2 classes of made-up-2 ended the process with code 7", "must not stop"],
+    ),
+    "huge": (
+        "return labelbench.LabelSet(np.eye(count) * 1e6, provenance={'recipe': 'one-hot'})",
+        ["scale", "reach 1e+06", "expected values up to 10,000", "scaled:NAME"],
+    ),
+    "unsaid": (
+        "return labelbench.LabelSet(np.eye(count))",
+        ["provenance", "is empty", "expected how the targets were made"],
+    ),
+    "untrue": (
+        "return labelbench.LabelSet(np.eye(count), provenance={'recipe': 'one-hot', 'loss': 'mse'})",
+        ["provenance", "says \"loss\": 'mse' for made-up-2, and the targets have 'smooth-l1'", "correct it"],
+    ),
+    "no-json": (
+        "return labelbench.LabelSet(np.eye(count), provenance={'recipe': np.arange(3)})",
+        ["provenance", "cannot be written as JSON", "tolist()"],
+    ),
+    "one-identity": (
+        "return labelbench.LabelSet(np.eye(count), provenance={'recipe': 'one-hot', 'identity': 'mine'})",
+        ["provenance", 'the same "identity" for different targets', "expected one for each"],
+    ),
+}
+
+# What is found when plugins are loaded: name that is asked for -> (distributions and sources, words of the answer).
+FOUND_WHEN_LOADED = {
+    "twin": (
+        {"twin-one": label_plugin("twin", "return None"), "twin-two": label_plugin("twin", "return None")},
+        ["plugin twin-one (twin-one 1.0) cannot be used", "label 'twin' is registered twice and refused to both"],
+    ),
+    "misspelt": (
+        {"misspelt": GOOD.replace("register_labels", "register_label").replace('"good"', '"misspelt"')},
+        ["plugin misspelt (misspelt 1.0) cannot be used", "unknown hook 'register_label'"],
+    ),
+    "old": (
+        {"old": GOOD.replace("(dataset, argument)", "(dataset)").replace('"good"', '"old"')},
+        ["plugin old (old 1.0) cannot be used", "'old' cannot be called as old(dataset, argument)", "too many"],
+    ),
+    "broken-import": (
+        {"broken-import": "import a_module_that_is_not_there"},
+        ["plugin broken-import (broken-import 1.0) cannot be used", "No module named 'a_module_that_is_not_there'"],
+    ),
+}
