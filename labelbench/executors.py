@@ -16,7 +16,7 @@ from labelbench.errors import ConflictError, MachineError, Unavailable, one_line
 from labelbench.materials import Materials
 from labelbench.progress import Reporter
 from labelbench.results import Results
-from labelbench.settings import Settings, current_settings, use_settings
+from labelbench.settings import Settings, current_settings, put_in_force
 from labelbench.work import Job, Worker
 
 # Seconds between two reports of one worker.
@@ -167,7 +167,7 @@ _worker: Worker | None = None
 def _begin(numbers: Any, events: Any, folder: str, settings: Settings, overwrite: bool) -> None:
     """Set up a process: settings for good, a worker, and reports to the process that began it."""
     global _worker
-    use_settings(settings).__enter__()
+    put_in_force(settings)
     reporter = _Remote(events.put, numbers.get())
     _worker = Worker(Results(Path(folder)), reporter, Materials(reporter.update), overwrite=overwrite)
 

@@ -46,6 +46,11 @@ def current_settings() -> Settings:
     return _current.get() or Settings.from_environment()
 
 
+def put_in_force(settings: Settings) -> None:
+    """Put ``settings`` in force for the rest of this process."""
+    _current.set(settings)
+
+
 @contextmanager
 def use_settings(settings: Settings) -> Iterator[Settings]:
     """Put ``settings`` in force for the block."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from labelbench.recipes import Recipe
 from labelbench.results import Results
 from labelbench.runner import Runner
 from labelbench.runs import Numerics
+from labelbench.settings import current_settings, use_settings
 from labelbench.suite import Suite
 from labelbench.work import Measuring, Training
 
@@ -66,6 +68,22 @@ def test_weights_are_equal_to_the_bit(alone_and_together: tuple[Path, Path]) -> 
 def test_scores_are_equal_to_the_bit(alone_and_together: tuple[Path, Path]) -> None:
     one, other = ([(r.cell, r.scores) for r in Results(folder).records()] for folder in alone_and_together)
     assert one == other and len(one) == 4
+
+
+def test_processes_look_for_files_where_this_one_does(tmp_path: Path) -> None:
+    """What is no official array lies in a folder that is named by a setting and by no variable of the environment."""
+    folder = tmp_path / "labels"
+    folder.mkdir()
+    (folder / "cifar10_uniform.npy").write_bytes(b"no array")
+    settings = replace(current_settings(), labels_dir=folder)
+    suite = SUITE.changed(datasets="cifar10", labels=("official-as-released:constant",), evaluators="label-statistics")
+    results = Results(tmp_path / "results")
+    with use_settings(settings):
+        (cell,) = plan(suite, Numerics(threads=1), results).cells
+        with Reporter(Console(file=io.StringIO())) as reporter, processes(1, results, reporter, overwrite=False) as one:
+            one.start(Measuring(cell, (), ()))
+            ((_, why),) = one.finished()
+    assert str(folder / "cifar10_uniform.npy") in why
 
 
 def test_a_job_that_fails_fails_alone(tmp_path: Path) -> None:
