@@ -256,9 +256,6 @@ def completion(shell: str) -> None:
 
 def main() -> NoReturn:
     """Run the command line; every mistake of a user ends in one line and an exit code."""
-    # Read when torch is first loaded. Threads that wait for each other burn their cores for long by default, which
-    # makes training several times slower as soon as anything else runs on the machine, and no faster otherwise.
-    os.environ.setdefault("GOMP_SPINCOUNT", "1000")
     try:
         cli(standalone_mode=False)
     except click.exceptions.Exit as error:
