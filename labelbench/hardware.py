@@ -57,7 +57,7 @@ def has_bfloat16_units() -> bool:
 
 
 def has_matrix_tiles() -> bool:
-    """Whether the processor has AMX tiles for bfloat16, which leave convolutions a small part of a training step."""
+    """Whether the processor has AMX tiles for bfloat16, which shorten convolutions and little else of a step."""
     return "amx_bf16" in _processor_flags()
 
 
