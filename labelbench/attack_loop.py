@@ -56,12 +56,13 @@ class GradientSource:
 class _Rows:
     """The perturbed images of one batch that are still under attack; all tensors have one entry per image.
 
-    ``index`` says where a row's finding belongs, ``gradient`` is that at ``points``, and ``read`` the class decoded
-    there, or -1 where it was not decoded.
+    ``index`` says where a row's finding belongs, ``low`` and ``high`` how far its points may go, ``gradient`` is that
+    at ``points``, and ``read`` the class decoded there, or -1 where it was not decoded.
     """
 
     index: Tensor
-    origin: Tensor
+    low: Tensor
+    high: Tensor
     points: Tensor
     previous: Tensor
     gradient: Tensor
@@ -139,20 +140,28 @@ class AttackLoop:
         none = torch.full_like(classes, NOT_ATTACKED)
         targets = self._targets(picked, origin, classes)
         epsilons = torch.tensor(self.settings.epsilons, dtype=torch.float32, device=self.device)
-        clean = _Rows(none, origin, origin, origin, origin, torch.zeros_like(origin), none, none, classes, targets)
+        clean = _Rows(
+            **dict.fromkeys(("low", "high", "points", "previous", "gradient"), origin),
+            **dict.fromkeys(("index", "read", "epsilon"), none),
+            total=torch.zeros_like(origin),
+            classes=classes,
+            targets=targets,
+        )
         if self.settings.start == "image":
             self._differentiate(clean, 0)
         which, image = (torch.from_numpy(axis).to(self.device) for axis in pending.nonzero())
         rows = clean.take(image)
         rows.index = which * self.predictions.shape[1] + picked[image]
         rows.epsilon = epsilons[which].view(-1, 1, 1, 1)
+        rows.low, rows.high = self._bounds(rows.points, rows.epsilon)
         if self.settings.start == "random":
             # Drawn for each image on its own, so that a start depends on no other image and on no batch size.
-            seeds = [(self.settings.seed, restart, int(index)) for index in chosen]
-            noise = np.stack([np.random.default_rng(seed).random(origin.shape[1:], np.float32) for seed in seeds])
+            noise = np.empty(origin.shape, np.float32)
+            for index, drawn in zip(chosen, noise, strict=True):
+                np.random.default_rng((self.settings.seed, restart, int(index))).random(out=drawn, dtype=np.float32)
             # Laid out as the image is: adding two layouts takes several times as long.
-            spread = torch.empty_like(origin).copy_(torch.from_numpy(2 * noise - 1))[image]
-            rows.points = self._inside(rows, rows.points + rows.epsilon * spread)
+            spread = torch.empty_like(origin).copy_(torch.from_numpy(noise)).mul_(2).sub_(1)[image]
+            rows.points = spread.mul_(rows.epsilon).add_(rows.points).clamp_(rows.low, rows.high)
             return rows
         # Within a ball of radius 0 there is nothing but the image.
         still = (rows.epsilon == 0).flatten()
@@ -191,11 +200,15 @@ class AttackLoop:
             return self.labels.nearest(self._outputs(self.network, points))
 
     def _differentiate(self, rows: _Rows, step: int) -> None:
-        """Set the gradient of the ascended value by the points, and the class the source reads there."""
-        labels = self.source.labels
+        """Set the gradient of the ascended value, and the class the source reads there.
+
+        The gradient is that by the normalised points. By pixels it has other sizes in each channel but the same
+        signs, and no step looks at more than those.
+        """
+        network, labels = self.source.network, self.source.labels
+        points = (rows.points if self.normalised else network.normalise(rows.points)).detach()
         with torch.enable_grad():
-            points = rows.points.detach().requires_grad_()
-            outputs = self._outputs(self.source.network, points)
+            outputs = network.forward_normalised(points.requires_grad_())
             targets = rows.targets if self.settings.targeted else None
             value = ascended(self.settings.loss, labels, outputs, rows.classes, targets)
             (gradient,) = torch.autograd.grad(value.sum(), points)
@@ -226,22 +239,26 @@ class AttackLoop:
         settings = self.settings
         rows.total = rows.total + rows.gradient if settings.gradient == "accumulated" else rows.gradient
         size = rows.epsilon * settings.step_at(step)
-        moved = self._inside(rows, rows.total.sign().mul_(size).add_(rows.points))
+        moved = rows.total.sign().mul_(size).add_(rows.points).clamp_(rows.low, rows.high)
         if settings.momentum and step:
             inertia = (rows.points - rows.previous).mul_(settings.momentum)
             moved = (moved - rows.points).mul_(1 - settings.momentum).add_(rows.points).add_(inertia)
-            moved = self._inside(rows, moved)
+            moved.clamp_(rows.low, rows.high)
         rows.previous, rows.points = rows.points, moved
 
-    def _inside(self, rows: _Rows, points: Tensor) -> Tensor:
-        """``points``, moved where they lie outside: the tensor itself."""
-        if self.settings.projection == "linf":
-            points.clamp_(rows.origin - rows.epsilon, rows.origin + rows.epsilon)
-        if self.settings.clamp == "range":
-            points.clamp_(self.range[0], self.range[1])
-        elif self.settings.clamp == "image":
-            points.clamp_(rows.origin.amin((1, 2, 3), keepdim=True), rows.origin.amax((1, 2, 3), keepdim=True))
-        return points
+    def _bounds(self, origin: Tensor, epsilon: Tensor) -> tuple[Tensor, Tensor]:
+        """Least and greatest values of points around ``origin``, broadcastable to it."""
+        settings = self.settings
+        if settings.projection == "linf":
+            low, high = origin - epsilon, origin + epsilon
+        else:
+            low, high = torch.full_like(epsilon, -torch.inf), torch.full_like(epsilon, torch.inf)
+        if settings.clamp == "none":
+            return low, high
+        least, most = self.range
+        if settings.clamp == "image":
+            least, most = origin.amin((1, 2, 3), keepdim=True), origin.amax((1, 2, 3), keepdim=True)
+        return low.clamp(least, most), high.clamp(least, most)
 
     def _record(self, rows: _Rows) -> None:
         index = rows.index.cpu()

@@ -94,7 +94,7 @@ class LabelSet:
         np.fill_diagonal(squared, 0.0)
         return np.asarray(squared)
 
-    @property
+    @cached_property
     def logit_scale(self) -> float:
         """10 / median squared distance between two targets: the scale of :meth:`logits`."""
         rows, columns = np.triu_indices(self.num_classes, k=1)
@@ -187,15 +187,16 @@ class LabelSet:
             decoder = self._on(outputs.device)
             flat = outputs.float().flatten(1)
             centred = flat - decoder.mean
-            scores = centred @ decoder.centred.T - decoder.norms / 2
-            best, classes = scores.max(dim=1)
-            slack = 2 * _PRODUCT_ROUNDING * (centred.norm(dim=1) + decoder.largest_norm) * decoder.largest_norm
-            close = scores >= (best - slack)[:, None]
-            for rows in (close.sum(dim=1) > 1).nonzero().flatten().split(self._recheck_rows):
+            scores = torch.addmm(-decoder.norms / 2, centred, decoder.centred.T)
+            (best, second), (classes, _) = (pair.unbind(dim=1) for pair in scores.topk(2, dim=1))
+            norms = centred.norm(dim=1)
+            sure = best - (norms + decoder.largest_norm) * (2 * _PRODUCT_ROUNDING * decoder.largest_norm)
+            # What is not a number is not sure either; its exact distances are all alike.
+            for rows in (second < sure).logical_not().nonzero().flatten().split(self._recheck_rows):
                 exact = self._exact_distances(flat[rows])
-                exact[~close[rows]] = torch.inf
+                exact[scores[rows] < sure[rows, None]] = torch.inf
                 classes[rows] = exact.argmin(dim=1).to(classes.device)
-            return torch.where(flat.isfinite().all(dim=1), classes, torch.zeros_like(classes))
+            return classes
 
     def accepted(self, outputs: Tensor, classes: Tensor, threshold: float = 3.5) -> Tensor:
         """Whether the smooth L1 difference to the true label lies below the paper's threshold.

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from importlib import metadata
 from typing import Any
 
+from labelbench.allocator import keep_freed_memory
 from labelbench.errors import InputError, MachineError, UnknownName
 from labelbench.hardware import (
     cpp_compiler,
@@ -89,6 +90,8 @@ def pays_to_compile(device: str) -> bool:
 def numerics_in_force(numerics: Numerics) -> Iterator[None]:
     """Set torch's process-wide switches as ``numerics`` says for the block, and put them back after it.
 
+    On a CPU freed memory is kept for good.
+
     Raises:
         MachineError: torch cannot use the device.
     """
@@ -100,6 +103,8 @@ def numerics_in_force(numerics: Numerics) -> Iterator[None]:
         )
     # cuBLAS reads this when it is first used; without it matrix products on a GPU may differ from call to call.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    if numerics.device == "cpu":
+        keep_freed_memory()
     threads = torch.get_num_threads()
     deterministic = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
     fill = torch.utils.deterministic.fill_uninitialized_memory  # type: ignore[attr-defined]
