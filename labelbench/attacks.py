@@ -29,8 +29,8 @@ _CHOICES = {
     "clamp": ("range", "image", "none"),
     "success": ("last", "any"),
 }
-# Perturbed images in one batch: enough to fill a device, little enough for the caches of a CPU.
-ROWS = 256
+# Perturbed images in one batch: little enough for the caches of a CPU, and enough to fill another device.
+_ROWS_ON_CPU, _ROWS_ELSEWHERE = 128, 256
 
 
 @dataclass(frozen=True)
@@ -143,7 +143,7 @@ def run_attack(
     source: GradientSource | None = None,
     asked: np.ndarray | None = None,
     keep_images: bool = False,
-    rows: int = ROWS,
+    rows: int | None = None,
     report: Callable[[float], None] = lambda share: None,
 ) -> AttackResult:
     """Attack every image at every epsilon.
@@ -161,7 +161,7 @@ def run_attack(
             labels (a transfer attack). What counts is always what ``network`` reads.
         asked: ``(epsilons, n)`` bool: which images to attack at which epsilon; None for all.
         keep_images: return the perturbed images as well.
-        rows: perturbed images in one batch.
+        rows: perturbed images in one batch; None for a number that suits the device.
         report: told the share done, 0 to 1.
 
     Raises:
@@ -188,6 +188,7 @@ def run_attack(
             f"attack on {len(images)} images, {len(classes)} classes, mask {asked.shape}; expected as many classes, "
             f"and a mask of {len(attack.epsilons)} epsilons x images"
         )
+    rows = rows or (_ROWS_ON_CPU if network.mean.device.type == "cpu" else _ROWS_ELSEWHERE)
     pending = asked.copy()
     run = AttackLoop(attack, network, labels, source, images, classes, targets, keep_images)
     with frozen(network), frozen(source.network if source else network):

@@ -78,7 +78,7 @@ class Network(nn.Module):
 
     def normalise(self, pixels: Tensor) -> Tensor:
         """Pixels in [0, 1], ``(batch, 3, height, width)``, to the normalised units that the backbone sees."""
-        return (pixels - self.mean) / self.std
+        return (pixels - self.mean).div_(self.std)
 
     def forward_normalised(self, images: Tensor) -> Tensor:
         """Outputs ``(batch, *shape)`` for images in normalised units."""

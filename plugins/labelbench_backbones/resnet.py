@@ -37,8 +37,8 @@ class BasicBlock(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """``(batch, channels_in, height, width)`` to ``(batch, channels_out, height / stride, width / stride)``."""
-        output: Tensor = self.residual(images) + self.shortcut(images)
-        return output.relu_()
+        output: Tensor = self.residual(images)
+        return output.add_(self.shortcut(images)).relu_()
 
 
 class ResNet(nn.Module):
