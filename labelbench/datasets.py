@@ -12,7 +12,7 @@ import numpy as np
 from labelbench.errors import InputError, MachineError, UnknownName, one_line
 from labelbench.image_arrays import Report
 from labelbench.image_cache import ImageCache
-from labelbench.image_decoding import LAYOUT, in_words
+from labelbench.image_decoding import LAYOUT, class_name_of
 from labelbench.image_files import ImageFolder
 from labelbench.image_sources import find_source, folder_argument
 from labelbench.settings import current_settings
@@ -217,7 +217,7 @@ def _folder_dataset(name: str) -> Dataset:
     path, flip = folder_argument(name)
     folder = ImageFolder(path)
     with _reading_errors(name):
-        class_names, image_size = tuple(map(in_words, folder.class_folders())), folder.image_size()
+        class_names, image_size = tuple(map(class_name_of, folder.class_folders())), folder.image_size()
     return Dataset(name, class_names, image_size, flip)
 
 

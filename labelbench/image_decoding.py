@@ -41,7 +41,7 @@ class ImageFile(NamedTuple):
     path: str
 
 
-def in_words(folder: str) -> str:
+def class_name_of(folder: str) -> str:
     """The class that a folder is named after, in words: ``maple_tree`` is ``maple tree``."""
     return folder.replace("_", " ")
 
@@ -98,7 +98,7 @@ def _classes(origin: Path, files: Sequence[ImageFile], class_names: Sequence[str
     index = {name: number for number, name in enumerate(class_names)}
     folders: dict[tuple[str, str], str] = {}
     for file in files:
-        name = in_words(file.folder)
+        name = class_name_of(file.folder)
         if name not in index:
             near = difflib.get_close_matches(name, class_names, n=1)
             advice = f"did you mean {near[0]!r}?" if near else "expected folders named after the classes"
@@ -112,7 +112,7 @@ def _classes(origin: Path, files: Sequence[ImageFile], class_names: Sequence[str
         if missing:
             more = f" (nor of {len(missing) - 1} more)" if len(missing) > 1 else ""
             raise InputError(f"{origin / part} holds no image of the class {missing[0]!r}{more}; expected {LAYOUT}")
-    return np.array([index[in_words(file.folder)] for file in files], dtype=np.int64)
+    return np.array([index[class_name_of(file.folder)] for file in files], dtype=np.int64)
 
 
 def _pixels(path: Path, data: bytes, image_size: tuple[int, int]) -> np.ndarray:

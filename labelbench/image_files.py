@@ -18,7 +18,7 @@ from typing import Any
 
 from labelbench.errors import InputError
 from labelbench.image_arrays import ImageArrays, Report
-from labelbench.image_decoding import LAYOUT, PARTS, ImageFile, decode, in_words, opened
+from labelbench.image_decoding import LAYOUT, PARTS, ImageFile, class_name_of, decode, opened
 
 # What file managers leave in folders and archives.
 _CLUTTER = re.compile(r"(\..*|__MACOSX|Thumbs\.db|desktop\.ini)", re.IGNORECASE)
@@ -116,11 +116,11 @@ class ImageFolder:
         names = [entry.name for entry in self._entries("train") if entry.is_dir()]
         if not names:
             raise InputError(f"{self.path / 'train'} holds no class folders; expected {LAYOUT}")
-        words = sorted(map(in_words, names))
+        words = sorted(map(class_name_of, names))
         for one, other in pairwise(words):
             if one == other:
                 raise InputError(f"{self.path / 'train'} has two folders for the class {one!r}; expected one per class")
-        return sorted(names, key=in_words)
+        return sorted(names, key=class_name_of)
 
     def image_size(self) -> tuple[int, int]:
         """``(height, width)`` of one of the images, read from its header.

@@ -161,6 +161,9 @@ def find_recipe(name: str) -> Recipe:
 def recipe_of(source: str, table: Mapping[str, Any]) -> Recipe:
     """A recipe from a table whose keys are the fields of :class:`Recipe`; ``base`` names the recipe it changes.
 
+    With other epochs than the base has, its milestones and minimum of steps scale, as in :meth:`Recipe.with_epochs`,
+    unless the table gives them.
+
     Raises:
         UnknownName: a key that a recipe does not have.
         InputError: a value of the wrong type or out of range.
@@ -179,4 +182,5 @@ def recipe_of(source: str, table: Mapping[str, Any]) -> Recipe:
         if not isinstance(value, allowed) or (isinstance(value, bool) and kind is not bool):
             raise InputError(f"recipe of {source}: {key} is {value!r}; expected {kind.__name__}")
         changes[attribute] = float(value) if isinstance(value, int) and kind is float else value
-    return replace(base, **changes)
+    scaled = base.with_epochs(changes.pop("epochs")) if "epochs" in changes else base
+    return replace(scaled, **changes)

@@ -74,6 +74,12 @@ def test_a_table_changes_a_base_recipe() -> None:
     assert recipe.batch_size == RECIPES["quick"].batch_size
 
 
+def test_epochs_of_a_table_scale_what_it_does_not_give() -> None:
+    assert recipe_of("my.toml", {"base": "paper", "epochs": 60}).milestones == (30, 45)
+    assert recipe_of("my.toml", {"base": "paper", "epochs": 60, "milestones": [50]}).milestones == (50,)
+    assert recipe_of("my.toml", {"base": "quick", "epochs": 6}).minimum_steps == 126
+
+
 @pytest.mark.parametrize(
     ("table", "message"),
     [
