@@ -17,6 +17,7 @@ from labelbench.training_step import TrainingStep
 
 BATCH = 8
 EXACT, FAST = Numerics(), Numerics(mode="fast", precision="bfloat16")
+SCALED = Numerics(mode="fast", precision="float16")
 COMPILED = Numerics(mode="fast", precision="bfloat16", compiled=True)
 
 
@@ -74,11 +75,21 @@ def test_an_exact_step_is_the_textbook_s() -> None:
         assert torch.equal(ours, theirs)
 
 
-def test_bfloat16_goes_the_way_of_float32() -> None:
+@pytest.mark.parametrize("numerics", [FAST, SCALED], ids=lambda numerics: numerics.precision)
+def test_lower_precision_goes_the_way_of_float32(numerics: Numerics) -> None:
     labels = labels_of(0)
-    exact, fast = losses(EXACT, labels), losses(FAST, labels)
+    exact, fast = losses(EXACT, labels), losses(numerics, labels)
     assert exact[-1] < exact[0] and exact != fast
     np.testing.assert_allclose(fast, exact, rtol=0.02)
+
+
+def test_a_step_whose_float16_gradients_overflow_is_left_out() -> None:
+    network, step = made(SCALED, labels_of(0))
+    step.scaler = torch.amp.GradScaler("cpu", init_scale=2.0**40)
+    before = [parameter.clone() for parameter in network.parameters()]
+    assert step(*batch()).isfinite()
+    assert all(map(torch.equal, network.parameters(), before))
+    assert step.scaler.get_scale() == 2.0**39
 
 
 def test_weights_and_losses_stay_in_float32() -> None:
