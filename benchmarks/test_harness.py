@@ -44,7 +44,7 @@ def bare_loop(run: RunSpec) -> float:
         train, validation = split_indices(run, len(images.train), dataset.validation_share)
         started = time.perf_counter()
         batches = Batches(images.train, train, run, dataset.flip, torch.device("cpu"))
-        step = TrainingStep(network, labels, optimizer, run.numerics, run.recipe.batch_size)
+        step = TrainingStep(network, labels, [optimizer], run.numerics, run.recipe.batch_size)
         for epoch in range(run.recipe.epochs):
             network.train()
             for pixels, classes in batches.epoch(epoch):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from labelbench.recipes import RECIPES, Recipe
@@ -88,7 +88,7 @@ def _recipe_in_words(recipe: Recipe) -> str:
     text += f", at least {recipe.minimum_steps:,} steps" if recipe.minimum_steps else ""
     if recipe.name in RECIPES and recipe == RECIPES[recipe.name].with_epochs(recipe.epochs):
         return text
-    return f"{text} ({digest_of(asdict(recipe))[:6]})"
+    return f"{text} ({digest_of(recipe.settings)[:6]})"
 
 
 def group_of(record: Record, letter: str) -> Group:

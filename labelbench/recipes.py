@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 from labelbench.errors import InputError, UnknownName
@@ -33,6 +33,9 @@ class Recipe:
         minimum_steps: every epoch passes over the training images as often as it takes to reach this many steps in
             all, so that small shares of the data are not also short trainings. Epochs are not added: the network is
             validated as often as with all images, and the best of as many epochs is kept. 0 keeps one pass.
+        muon_learning_rate: peak learning rate of the kernels of convolutions if Muon trains them (Jordan 2024: steps
+            along the orthogonalised momentum, which is 0.95; no weight decay; orthogonalised in bfloat16 whatever the
+            numerics). It follows the same schedule. 0 trains them as all other weights are.
 
     >>> Recipe().with_epochs(4).milestones
     (2, 3)
@@ -54,6 +57,7 @@ class Recipe:
     crop_padding: int = 4
     flip: bool = True
     minimum_steps: int = 0
+    muon_learning_rate: float = 0.0
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "milestones", tuple(self.milestones))
@@ -67,10 +71,16 @@ class Recipe:
             "warmup": (0 <= self.warmup <= 1, "0 to 1"),
             "crop_padding": (self.crop_padding >= 0, "0 or more"),
             "minimum_steps": (self.minimum_steps >= 0, "0 or more"),
+            "muon_learning_rate": (0 <= self.muon_learning_rate < math.inf, "0 or more"),
         }
         for key, (fine, expected) in checks.items():
             if not fine:
                 raise InputError(f"recipe {self.name!r}: {key} is {getattr(self, key)!r}; expected {expected}")
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """All fields by name but those of an optimiser that is not used: what makes two recipes the same."""
+        return {key: value for key, value in asdict(self).items() if value or key != "muon_learning_rate"}
 
     def with_epochs(self, epochs: int) -> Recipe:
         """The recipe stretched or shortened to ``epochs``, its milestones and minimum of steps scaled with it."""

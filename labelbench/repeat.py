@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from labelbench.recipes import RECIPES, Recipe
@@ -84,12 +84,12 @@ def _is_shipped(recipe: Recipe) -> bool:
     """Whether name and epochs say all of it."""
     base = RECIPES.get(recipe.name)
     # Digests, not values: 0 and 0.0 are equal and make different runs.
-    return base is not None and digest_of(asdict(base.with_epochs(recipe.epochs))) == digest_of(asdict(recipe))
+    return base is not None and digest_of(base.with_epochs(recipe.epochs).settings) == digest_of(recipe.settings)
 
 
 def _recipe_table(recipe: Recipe) -> Iterator[str]:
     yield "[recipe]"
-    yield from _toml({key.replace("_", "-"): value for key, value in asdict(recipe).items()})
+    yield from _toml({key.replace("_", "-"): value for key, value in recipe.settings.items()})
 
 
 def _options(asked: Mapping[str, Any]) -> Iterator[str]:

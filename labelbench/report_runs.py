@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from labelbench.chart_trainings import Training
@@ -98,7 +98,7 @@ def _facts(run: RunSpec, facts: Mapping[str, Any]) -> Iterator[Facts]:
     yield _of("Label", {key: label.get(key) for key in ("shape", "loss", "sha256", "identity", "notes")})
     yield _of("Images", {key.replace("_", " "): value for key, value in facts["images"].items()})
     if run.backbone:
-        yield _of("Recipe", {key.replace("_", " "): value for key, value in asdict(run.recipe).items()})
+        yield _of("Recipe", {key.replace("_", " "): value for key, value in run.recipe.settings.items()})
         yield _of("Network", {key.replace("_", " "): value for key, value in facts.get("backbone", {}).items()})
     plugins = {f"{kind} from": origin for kind, origin in facts.get("plugins", {}).items() if kind != "evaluator"}
     when = {key.replace("_", " "): facts[key] for key in ("wall_seconds", "finished") if key in facts}

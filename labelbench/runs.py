@@ -81,7 +81,7 @@ class RunSpec:
     @cached_property
     def id(self) -> str:
         """Ten hexadecimal digits of the SHA-256 of all fields."""
-        return digest_of(asdict(self))
+        return digest_of({**asdict(self), "recipe": self.recipe.settings})
 
     @property
     def label_seed(self) -> int | None:

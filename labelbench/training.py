@@ -23,6 +23,7 @@ from labelbench.errors import ConflictError
 from labelbench.files import disk_errors, write_atomic
 from labelbench.labels import LabelSet
 from labelbench.networks import Network
+from labelbench.optimizers import Optimizers
 from labelbench.runs import RunSpec, derived_seed
 from labelbench.training_step import TrainingStep, in_precision
 
@@ -154,17 +155,10 @@ def train(
     for share, file in snapshots.items():
         moments[max(1, round(share * recipe.epochs))].append(file)
 
-    optimizer = torch.optim.SGD(
-        network.parameters(),
-        lr=recipe.learning_rate,
-        momentum=recipe.momentum,
-        weight_decay=recipe.weight_decay,
-        nesterov=recipe.nesterov,
-        fused=device.type in ("cpu", "cuda"),
-    )
-    take_step = TrainingStep(network, labels, optimizer, run.numerics, recipe.batch_size)
+    optimizers = Optimizers(network, recipe)
+    take_step = TrainingStep(network, labels, optimizers, run.numerics, recipe.batch_size)
     identity = {"run": run.id, "label": labels.identity, "images": images.fingerprint}
-    state = _State(network, optimizer, take_step.scaler, identity)
+    state = _State(network, optimizers, take_step.scaler, identity)
     checkpoint = folder / "checkpoint.safetensors"
     # A snapshot that was not asked for before the interruption can only be had from the start.
     state.resume(
@@ -182,8 +176,7 @@ def train(
         seen = 0
         for step, (pixels, classes) in enumerate(batches.epoch(epoch)):
             rate = recipe.rate_at(epoch, step, batches.steps)
-            for group in optimizer.param_groups:
-                group["lr"] = rate
+            optimizers.set_rate(rate)
             loss_sum += take_step(pixels, classes) * len(classes)
             seen += len(classes)
             report(epoch * batches.steps + step + 1, total_steps, seen / (time.perf_counter() - started), None)
@@ -280,10 +273,10 @@ class _State:
     """Everything that decides the rest of a training."""
 
     def __init__(
-        self, network: Network, optimizer: torch.optim.SGD, scaler: torch.amp.GradScaler, identity: dict[str, str]
+        self, network: Network, optimizers: Optimizers, scaler: torch.amp.GradScaler, identity: dict[str, str]
     ) -> None:
         self.network = network
-        self.optimizer = optimizer
+        self.optimizers = optimizers
         self.scaler = scaler
         self.identity = identity
         self.history: list[Epoch] = []
@@ -309,9 +302,7 @@ class _State:
     def write(self, file: Path) -> None:
         tensors = {f"network.{name}": tensor for name, tensor in self.network.state_dict().items()}
         tensors |= {f"best.{name}": tensor for name, tensor in self.best.items()}
-        for name, parameter in self.network.named_parameters():
-            if parameter in self.optimizer.state:  # a parameter without gradient has no momentum
-                tensors[f"momentum.{name}"] = self.optimizer.state[parameter]["momentum_buffer"]
+        tensors |= {f"momentum.{name}": tensor for name, tensor in self.optimizers.momentum.items()}
         write_atomic(file, _packed(tensors, {**self.identity, **self.curve, "scaler": self.scaler.state_dict()}))
 
     def resume(self, file: Path, if_fine: Callable[[int], bool]) -> None:
@@ -328,10 +319,7 @@ class _State:
         self.network.load_state_dict(part("network."))
         device = self.network.mean.device
         self.best = {name: tensor.to(device) for name, tensor in part("best.").items()}
-        parameters = dict(self.network.named_parameters())
-        for name, stored in part("momentum.").items():
-            buffer = torch.empty_like(parameters[name]).copy_(stored)
-            self.optimizer.state[parameters[name]]["momentum_buffer"] = buffer
+        self.optimizers.resume(part("momentum."))
         self.scaler.load_state_dict(metadata["scaler"])
         self.history = [Epoch(**line) for line in metadata["history"]]
         self.best_epoch = metadata["best_epoch"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from functools import cache
 from typing import Any
@@ -32,18 +32,23 @@ class TrainingStep:
     Args:
         network: in train mode on its device, channels last.
         labels: give the loss, which is computed in float32.
-        optimizer: of the network's parameters.
+        optimizers: each of some of the network's parameters.
         numerics: precision and compilation.
         full_batch: images of a full batch; only those of this size are compiled, since every other size would be
             compiled anew.
     """
 
     def __init__(
-        self, network: Network, labels: LabelSet, optimizer: torch.optim.Optimizer, numerics: Numerics, full_batch: int
+        self,
+        network: Network,
+        labels: LabelSet,
+        optimizers: Iterable[torch.optim.Optimizer],
+        numerics: Numerics,
+        full_batch: int,
     ) -> None:
         self.network = network
         self.labels = labels
-        self.optimizer = optimizer
+        self.optimizers = tuple(optimizers)
         self.numerics = numerics
         self.full_batch = full_batch
         self.device = network.mean.device
@@ -60,10 +65,11 @@ class TrainingStep:
         Returns:
             The mean loss before the update, a float32 scalar on the device; nothing waits for it.
         """
-        self.optimizer.zero_grad(set_to_none=True)
+        self.network.zero_grad(set_to_none=True)
         loss = self._loss(pixels, classes)
         self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
-        self.scaler.step(self.optimizer)
+        for optimizer in self.optimizers:
+            self.scaler.step(optimizer)
         self.scaler.update()
         return loss.detach()
 

@@ -51,7 +51,7 @@ def made(numerics: Numerics, labels: LabelSet) -> tuple[Network, TrainingStep]:
         network = Network(Tiny(), labels.shape, (0.5, 0.5, 0.5), (0.25, 0.25, 0.25))
     network = network.to(memory_format=torch.channels_last).train()  # type: ignore[call-overload]
     optimizer = torch.optim.SGD(network.parameters(), lr=0.05, momentum=0.9)
-    return network, TrainingStep(network, labels, optimizer, numerics, BATCH)
+    return network, TrainingStep(network, labels, [optimizer], numerics, BATCH)
 
 
 def losses(numerics: Numerics, labels: LabelSet, steps: int = 6) -> list[float]:
