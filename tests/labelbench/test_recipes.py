@@ -48,7 +48,9 @@ def test_a_minimum_of_steps_is_reached_with_fewest_passes(images: int, epochs: i
     assert passes == 1 or (passes - 1) * steps * epochs < minimum
 
 
-@pytest.mark.parametrize(("name", "images"), [("quick", 1298), ("paper-fast", 45_000), ("paper", 450)])
+@pytest.mark.parametrize(
+    ("name", "images"), [("quick", 1298), ("paper-fast", 45_000), ("short", 45_000), ("paper", 450)]
+)
 @pytest.mark.parametrize("epochs", [1, 7, None, 100])
 def test_full_trainings_of_the_recipes_are_not_lengthened(name: str, images: int, epochs: int | None) -> None:
     recipe = find_recipe(name)
@@ -56,8 +58,9 @@ def test_full_trainings_of_the_recipes_are_not_lengthened(name: str, images: int
     assert recipe.passes_per_epoch(images) == 1
 
 
-def test_small_shares_of_cifar_take_about_the_steps_of_a_fifth_with_the_short_recipe() -> None:
-    recipe = find_recipe("paper-fast")
+@pytest.mark.parametrize("name", ["paper-fast", "short"])
+def test_small_shares_of_cifar_take_about_the_steps_of_a_fifth_with_the_short_recipes(name: str) -> None:
+    recipe = find_recipe(name)
     steps = {images: recipe.epochs * recipe.steps_per_epoch(images) for images in (500, 1000, 2000, 4000, 5000, 10_000)}
     assert steps[10_000] == recipe.minimum_steps and max(steps.values()) <= 1.25 * recipe.minimum_steps
 
