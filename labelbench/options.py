@@ -42,7 +42,7 @@ def suite_options(command: _Command) -> _Command:
             click.option("--evaluator", multiple=True, metavar="NAME", shell_complete=complete("evaluators"),
                          help="Evaluator, e.g. accuracy. Repeatable."),
             click.option("--seeds", metavar="N|LIST", help="Seeds 0 to N-1, or a list such as 3,7 (a single one: 3,)."),
-            click.option("--recipe", metavar="NAME", help="How networks are trained: paper, paper-fast, short or quick."),
+            click.option("--recipe", metavar="NAME", help="How networks learn: paper, paper-fast, short or quick."),
             click.option("--epochs", type=int, help="Epochs; the recipe's milestones scale with them."),
             click.option("--train-fraction", type=float, help="Share of the training images, above 0 to 1."),
             click.option("--test-images", type=int, help="Measure this many test images, drawn evenly over classes."),
