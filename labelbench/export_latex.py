@@ -23,11 +23,15 @@ _ESCAPED = {
     "↑": r"$\uparrow$",
     "↓": r"$\downarrow$",
 }
+_AT_MOST_AS_WIDE_AS_THE_TEXT = r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}"
 
 
 def to_latex(board: Leaderboard) -> str:
-    r"""A ``table`` for each section, to be read with ``\input``; needs the packages booktabs and T1 fontenc."""
-    lines = [r"% \usepackage[T1]{fontenc} \usepackage{booktabs}", f"% {READING}"]
+    r"""A ``table`` for each section, to be read with ``\input``; needs booktabs, graphicx and T1 fontenc.
+
+    A table that is wider than the text is made smaller.
+    """
+    lines = [r"% \usepackage[T1]{fontenc} \usepackage{booktabs} \usepackage{graphicx}", f"% {READING}"]
     for section in sections_of(board):
         lines += ["", *_section(section)]
     return "\n".join(lines) + "\n"
@@ -61,14 +65,14 @@ def _tabular(grid: Grid) -> Iterator[str]:
     columns = ["l" if index < grid.text_columns else "r" for index in range(len(grid.headings))]
     if grid.wide:
         columns[-1] = r"p{0.5\linewidth}"
-    yield rf"\begin{{tabular}}{{{''.join(columns)}}}"
+    yield rf"{_AT_MOST_AS_WIDE_AS_THE_TEXT}{{\begin{{tabular}}{{{''.join(columns)}}}"
     yield r"\toprule"
     yield _line(grid.headings)
     yield r"\midrule"
     for index, cells in enumerate(grid.cells):
         yield _line(cells, [(index, place) in grid.bold for place in range(len(cells))])
     yield r"\bottomrule"
-    yield r"\end{tabular}"
+    yield r"\end{tabular}}"
 
 
 def _line(cells: Sequence[str], bold: Sequence[bool] = ()) -> str:
