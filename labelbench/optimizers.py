@@ -26,7 +26,7 @@ class Optimizers:
         matrices = {
             name: _as_matrix(parameter)
             for name, parameter in parameters.items()
-            if recipe.muon_learning_rate and parameter.ndim == 4
+            if recipe.muon_learning_rate and parameter.ndim == 4 and parameter.requires_grad
         }
         sgd = torch.optim.SGD(
             [parameter for name, parameter in parameters.items() if name not in matrices],

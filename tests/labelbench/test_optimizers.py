@@ -79,6 +79,15 @@ def test_rates_keep_their_ratio() -> None:
         torch.testing.assert_close(half[name], change / 2, rtol=1e-3, atol=1e-7)
 
 
+def test_a_kernel_that_is_not_trained_is_left_alone() -> None:
+    network = Network(Backbone(), LABELS.shape, (0.5, 0.5, 0.5), (0.25, 0.25, 0.25))
+    kernel = next(network.parameters()).requires_grad_(False)
+    before = kernel.clone()
+    optimizers = Optimizers(network.to(memory_format=torch.channels_last), MUON)  # type: ignore[call-overload]
+    TrainingStep(network, LABELS, optimizers, Numerics(), 16)(*batch())
+    assert torch.equal(kernel, before)
+
+
 def test_a_network_learns() -> None:
     _, optimizers, step = made(MUON)
     optimizers.set_rate(0.2)

@@ -93,12 +93,14 @@ def test_equal_runs_give_equal_bits(tmp_path: Path) -> None:
         assert torch.equal(tensor, other.network.state_dict()[name]), name
 
 
+@pytest.mark.parametrize("recipe", [RECIPE, replace(RECIPE, muon_learning_rate=0.05)], ids=["sgd", "muon"])
 @pytest.mark.parametrize("epochs", [1, 2, 3])
-def test_an_interrupted_training_ends_with_the_same_bits(tmp_path: Path, epochs: int) -> None:
-    whole = trained(tmp_path / "whole")
+def test_an_interrupted_training_ends_with_the_same_bits(tmp_path: Path, epochs: int, recipe: Recipe) -> None:
+    run = replace(RUN, recipe=recipe)
+    whole = trained(tmp_path / "whole", run)
     with pytest.raises(Stop):
-        trained(tmp_path / "cut", report=interrupted_after(epochs))
-    resumed = trained(tmp_path / "cut")
+        trained(tmp_path / "cut", run, report=interrupted_after(epochs))
+    resumed = trained(tmp_path / "cut", run)
     assert without_times(resumed.history) == without_times(whole.history)
     for name, tensor in whole.network.state_dict().items():
         assert torch.equal(tensor, resumed.network.state_dict()[name]), name
