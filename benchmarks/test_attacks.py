@@ -157,4 +157,5 @@ def test_fgsm_and_pgd_of_torchattacks_on_a_category_network(
         print(f"\n{method}, {name}: {times:.2f} times faster, {left[name]:.1%} left", end="")
     print(f"\n{method}, torchattacks: {left['torchattacks']:.1%} left", end="")
     benchmark.pedantic(works["exact"], rounds=2)
-    assert abs(left["exact"] - left["torchattacks"]) < 0.05
+    # Cross-entropy on sure logits has no gradient left, and torchattacks then moves nothing.
+    assert left["exact"] <= left["torchattacks"] + 0.01

@@ -46,10 +46,18 @@ def nearest_others(labels: LabelSet, outputs: Tensor, classes: Tensor, count: in
 
 @dataclass(frozen=True)
 class GradientSource:
-    """What gradients are taken from: the attacked network itself, a faster copy, or another network (transfer)."""
+    """What gradients are taken from: the attacked network itself, a faster copy, or another network (transfer).
+
+    Attributes:
+        network: on the device of the attacked network.
+        labels: its decoder.
+        is_copy: whether it approximates the attacked network, which then gives the gradient at the clean image itself:
+            that one serves all epsilons, and weighs most.
+    """
 
     network: Network
     labels: LabelSet
+    is_copy: bool = False
 
 
 @dataclass(eq=False)
@@ -96,7 +104,8 @@ class AttackLoop:
         self.settings = attack
         self.network = network
         self.labels = labels
-        self.source = source or GradientSource(network, labels)
+        self.own = GradientSource(network, labels)
+        self.source = source or self.own
         self.is_own_source = source is None
         self.images = images
         self.device = network.mean.device
@@ -121,7 +130,7 @@ class AttackLoop:
         rows = self._started(chosen, pending, restart)
         for step in range(settings.steps):
             if step or settings.start == "random":
-                self._differentiate(rows, step)
+                self._differentiate(rows, step, self.source)
             if settings.success == "any":
                 rows = self._without_broken(rows)
             if not len(rows.index):
@@ -148,7 +157,7 @@ class AttackLoop:
             targets=targets,
         )
         if self.settings.start == "image":
-            self._differentiate(clean, 0)
+            self._differentiate(clean, 0, self.own if self.source.is_copy else self.source)
         which, image = (torch.from_numpy(axis).to(self.device) for axis in pending.nonzero())
         rows = clean.take(image)
         rows.index = which * self.predictions.shape[1] + picked[image]
@@ -199,13 +208,13 @@ class AttackLoop:
         with torch.no_grad():
             return self.labels.nearest(self._outputs(self.network, points))
 
-    def _differentiate(self, rows: _Rows, step: int) -> None:
+    def _differentiate(self, rows: _Rows, step: int, source: GradientSource) -> None:
         """Set the gradient of the ascended value, and the class the source reads there.
 
         The gradient is that by the normalised points. By pixels it has other sizes in each channel but the same
         signs, and no step looks at more than those.
         """
-        network, labels = self.source.network, self.source.labels
+        network, labels = source.network, source.labels
         points = (rows.points if self.normalised else network.normalise(rows.points)).detach()
         with torch.enable_grad():
             outputs = network.forward_normalised(points.requires_grad_())

@@ -111,7 +111,7 @@ def attacked(
     if context.run.numerics.mode == "fast":
         if context.run.numerics.precision == "bfloat16" and attack.steps > 1:
             # Several steps may follow coarse gradients. What they lead to is always read in float32.
-            source = GradientSource(folded(network, "bfloat16"), context.labels)
+            source = GradientSource(folded(network, "bfloat16"), context.labels, is_copy=True)
         network = folded(network)
     found = run_attack(
         attack,
