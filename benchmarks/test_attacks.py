@@ -132,14 +132,14 @@ def test_fgsm_and_pgd_of_torchattacks_on_a_category_network(
 
     def ours(name: str, network: Network) -> None:
         found = run_attack(attack, network, bench.labels, pixels, classes, rows=batch)
-        left[name] = float((found.predictions[0] == classes.numpy()).mean())
+        left[name] = found.predictions[0] == classes.numpy()
 
     def theirs() -> None:
-        """The attack, and the accuracy that it leaves."""
+        """The attack, and which images it leaves."""
         found = other(pixels, classes)
         with torch.no_grad():
             logits = classifier(found)
-        left["torchattacks"] = float((logits.argmax(dim=1) == classes).float().mean())
+        left["torchattacks"] = (logits.argmax(dim=1) == classes).numpy()
 
     works = {
         "exact": partial(ours, "exact", bench.network),
@@ -154,8 +154,13 @@ def test_fgsm_and_pgd_of_torchattacks_on_a_category_network(
     for name in ("exact", "fast float32"):
         times = took["torchattacks"] / took[name]
         benchmark.extra_info[f"{name}: times faster"] = round(times, 2)
-        print(f"\n{method}, {name}: {times:.2f} times faster, {left[name]:.1%} left", end="")
-    print(f"\n{method}, torchattacks: {left['torchattacks']:.1%} left", end="")
+        print(f"\n{method}, {name}: {times:.2f} times faster, {left[name].mean():.1%} left", end="")
+    print(f"\n{method}, torchattacks: {left['torchattacks'].mean():.1%} left", end="")
     benchmark.pedantic(works["exact"], rounds=2)
-    # Cross-entropy on sure logits has no gradient left, and torchattacks then moves nothing.
-    assert left["exact"] <= left["torchattacks"] + 0.01
+    # In float32 the gradient of cross-entropy is mostly rounding where a class has all but 1e-6 of the probability.
+    with torch.no_grad():
+        probability = classifier(pixels).softmax(dim=1)[torch.arange(batch), classes]
+    unsure = (probability < 1 - 1e-6).numpy()
+    assert 0.2 < unsure.mean() < 0.8
+    assert abs(left["exact"][unsure].mean() - left["torchattacks"][unsure].mean()) < 0.05
+    assert left["exact"].mean() <= left["torchattacks"].mean() + 0.01

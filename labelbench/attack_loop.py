@@ -106,7 +106,6 @@ class AttackLoop:
         self.labels = labels
         self.own = GradientSource(network, labels)
         self.source = source or self.own
-        self.is_own_source = source is None
         self.images = images
         self.device = network.mean.device
         self.classes = _indices(classes).to(self.device)
@@ -123,6 +122,11 @@ class AttackLoop:
         self.evaluated = np.zeros(attack.steps, dtype=np.int64)
         self.unbroken = np.zeros(attack.steps, dtype=np.int64)
         self.zero = np.zeros(attack.steps, dtype=np.int64)
+
+    @property
+    def is_own_source(self) -> bool:
+        """Whether what a gradient's forward pass reads is what the attacked network reads."""
+        return self.source is self.own
 
     def attack(self, chosen: np.ndarray, pending: np.ndarray, restart: int) -> None:
         """Attack the images ``chosen`` at the epsilons that ``pending``, (epsilons, chosen), marks."""

@@ -127,47 +127,26 @@ _STEPS_OF_20_PERCENT_OF_CIFAR = 2370
 _STEPS_OF_20_PERCENT_OF_CIFAR_IN_FIVE_EPOCHS = 1565
 _STEPS_OF_DIGITS = 252
 
+_ONE_CYCLE = Recipe(nesterov=True, weight_decay=5e-4, schedule="one-cycle", milestones=(), warmup=0.2)
+
 RECIPES: Mapping[str, Recipe] = {
     recipe.name: recipe
     for recipe in (
         Recipe(),
-        Recipe(
-            name="paper-fast",
-            epochs=30,
-            learning_rate=0.2,
-            nesterov=True,
-            weight_decay=5e-4,
-            schedule="one-cycle",
-            milestones=(),
-            warmup=0.2,
-            minimum_steps=_STEPS_OF_20_PERCENT_OF_CIFAR,
+        replace(
+            _ONE_CYCLE, name="paper-fast", epochs=30, learning_rate=0.2, minimum_steps=_STEPS_OF_20_PERCENT_OF_CIFAR
         ),
         # Tuned on category labels and five epochs, in which small batches and Muon gain accuracy and crops cost it.
-        Recipe(
+        replace(
+            _ONE_CYCLE,
             name="short",
             epochs=5,
             batch_size=32,
-            nesterov=True,
-            weight_decay=5e-4,
-            schedule="one-cycle",
-            milestones=(),
-            warmup=0.2,
             crop_padding=0,
             minimum_steps=_STEPS_OF_20_PERCENT_OF_CIFAR_IN_FIVE_EPOCHS,
             muon_learning_rate=0.1,
         ),
-        Recipe(
-            name="quick",
-            epochs=12,
-            batch_size=64,
-            nesterov=True,
-            weight_decay=5e-4,
-            schedule="one-cycle",
-            milestones=(),
-            warmup=0.2,
-            crop_padding=2,
-            minimum_steps=_STEPS_OF_DIGITS,
-        ),
+        replace(_ONE_CYCLE, name="quick", epochs=12, batch_size=64, crop_padding=2, minimum_steps=_STEPS_OF_DIGITS),
     )
 }
 
