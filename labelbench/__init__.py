@@ -13,11 +13,12 @@ if TYPE_CHECKING:
     from labelbench.api import load_results, run
     from labelbench.attack_loop import GradientSource
     from labelbench.attack_losses import loss_named
-    from labelbench.attacks import Attack, AttackResult, frozen, run_attack
+    from labelbench.attacks import Attack, AttackResult, run_attack
     from labelbench.datasets import Dataset, Images, Split, find_dataset
     from labelbench.errors import InputError, LabelbenchError, MachineError, PluginError, Unavailable, UnknownName
     from labelbench.evaluation import Context, Evaluator, Measurement, Needs, Score, wilson_interval
     from labelbench.folding import folded
+    from labelbench.freezing import frozen
     from labelbench.hookspecs import hookimpl
     from labelbench.labels import LabelSet
     from labelbench.networks import Network
@@ -62,7 +63,7 @@ _HOME = {
     "derived_seed": "runs",
     "find_dataset": "datasets",
     "folded": "folding",
-    "frozen": "attacks",
+    "frozen": "freezing",
     "hookimpl": "hookspecs",
     "label": "registry",
     "load_results": "api",

@@ -81,7 +81,13 @@ class _Rows:
     targets: Tensor
 
     def take(self, kept: Tensor) -> _Rows:
-        return _Rows(*(getattr(self, field.name)[kept] for field in fields(self)))
+        """Some of the rows; what was one tensor under several names still is one."""
+        tensors = [getattr(self, field.name) for field in fields(self)]
+        taken: dict[int, Tensor] = {}
+        for tensor in tensors:
+            if id(tensor) not in taken:
+                taken[id(tensor)] = tensor[kept]
+        return _Rows(*(taken[id(tensor)] for tensor in tensors))
 
 
 class AttackLoop:

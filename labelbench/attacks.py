@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
-from torch import Tensor, nn
+from torch import Tensor
 
 from labelbench.attack_loop import AttackLoop, GradientSource
 from labelbench.attack_losses import loss_named
 from labelbench.errors import InputError, UnknownName
+from labelbench.freezing import frozen
 from labelbench.labels import LabelSet
 from labelbench.networks import Network
 
@@ -171,12 +171,12 @@ def run_attack(
     until an attack may add more than 0.1:
 
     >>> import torch
-    >>> class Mean(nn.Module):
+    >>> class Mean(torch.nn.Module):
     ...     num_features = 1
     ...     def forward(self, images):
     ...         return images.flatten(1).mean(dim=1, keepdim=True)
     >>> network = Network(Mean(), (1,), mean=(0, 0, 0), std=(1, 1, 1))
-    >>> network.head.layers = nn.Identity()
+    >>> network.head.layers = torch.nn.Identity()
     >>> images = torch.full((1, 3, 1, 2), 0.4)
     >>> result = run_attack(Attack(epsilons=(0, 0.05, 0.2)), network, LabelSet([[0], [1]]), images, torch.tensor([0]))
     >>> result.predictions.tolist()
@@ -215,20 +215,3 @@ def _chunks(pending: np.ndarray, rows: int) -> Iterator[np.ndarray]:
         taken = max(1, int(np.searchsorted(marked[images[start:]].cumsum(), limit, side="right")))
         yield images[start : start + taken]
         start += taken
-
-
-@contextmanager
-def frozen(network: nn.Module) -> Iterator[None]:
-    """Eval mode without parameter gradients for the block; everything is put back after it."""
-    training = {module: module.training for module in network.modules()}
-    wanted = [parameter for parameter in network.parameters() if parameter.requires_grad]
-    try:
-        network.eval()
-        for parameter in wanted:
-            parameter.requires_grad_(False)
-        yield
-    finally:
-        for module, mode in training.items():
-            module.training = mode
-        for parameter in wanted:
-            parameter.requires_grad_(True)
