@@ -16,6 +16,7 @@ from labelbench.claim_files import paper_claims
 from labelbench.claims import Claims, Verdict
 from labelbench.correlations import Correlation, correlations
 from labelbench.evaluation import Score
+from labelbench.garbage import collector_paused
 from labelbench.grouping import (
     Group,
     ambiguous_labels,
@@ -67,6 +68,7 @@ class Leaderboard:
     reported: tuple[Reported, ...] = ()
 
     @staticmethod
+    @collector_paused()
     def of(results: Results, claims: Claims | None = None) -> Leaderboard:
         """The leaderboard of a results folder.
 

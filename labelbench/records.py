@@ -9,6 +9,7 @@ from typing import Any, overload
 
 from labelbench.errors import UnknownName
 from labelbench.exports import html_fragment
+from labelbench.garbage import collector_paused
 from labelbench.leaderboard import Leaderboard
 from labelbench.results import Record, Results
 
@@ -71,6 +72,7 @@ class ScoreTable(Sequence[ScoreRecord]):
         self._leaderboard = leaderboard
 
     @staticmethod
+    @collector_paused()
     def of(results: Results) -> ScoreTable:
         """The scores of a results folder.
 

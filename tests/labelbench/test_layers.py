@@ -32,6 +32,7 @@ MAY_IMPORT = {
     "runs": {"recipes"},
     "suite": {"errors", "recipes", "runs"},
     "allocator": set(),
+    "garbage": set(),
     "hardware": set(),
     "machine": {"allocator", "errors", "hardware", "runs"},
     "plugins": {"errors", "hookspecs"},
