@@ -6,10 +6,7 @@ import hashlib
 import json
 import shutil
 import sys
-import threading
-from collections.abc import Iterator
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -319,36 +316,28 @@ class TestByName:
         assert bert(animals("cat", "dog"), f"{model.parent.name}/model").shape == (48, 48)
 
 
-class Handler(SimpleHTTPRequestHandler):
-    """Serves a folder and notes on its server what was asked."""
-
-    def do_GET(self) -> None:
-        self.server.asked.append(self.path)  # type: ignore[attr-defined]
-        super().do_GET()
-
-    def log_message(self, *_: object) -> None:
-        pass
-
-
 class TestFetching:
     LISTED = ("config.json", "vocab.txt", "model.safetensors")
 
     @pytest.fixture(autouse=True)
-    def asked(self, cache: Path, saved: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    def asked(
+        self,
+        cache: Path,
+        saved: Path,
+        tmp_path: Path,
+        serve: Callable[[Path], Any],
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> list[str]:
         """What is asked of a real server on the loopback address that stands in for the server of models."""
         root = tmp_path / "served"
         shutil.copytree(saved, root / "org" / "small" / "resolve" / "abc")
         self.listing = root / "api" / "models" / "org" / "small"
         self.listing.parent.mkdir(parents=True)
         self.list_files(saved, *self.LISTED)
-        monkeypatch.delenv("LABELBENCH_OFFLINE")
-        monkeypatch.setenv("no_proxy", "127.0.0.1")
-        with ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=root)) as server:
-            server.asked = []  # type: ignore[attr-defined]
-            monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{server.server_port}/")
-            threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
-            yield server.asked  # type: ignore[attr-defined]
-            server.shutdown()
+        server = serve(root)
+        monkeypatch.setenv("HF_ENDPOINT", server.url)
+        asked: list[str] = server.asked
+        return asked
 
     def list_files(self, saved: Path, *names: str) -> None:
         """Write the server's list; large files have their hash in it, as on the real server."""

@@ -5,12 +5,10 @@ from __future__ import annotations
 import hashlib
 import subprocess
 import sys
-import threading
 import zipfile
-from collections.abc import Iterator
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -204,24 +202,11 @@ class TestWithoutAPath:
         assert not (tmp_path / "cache").exists()
 
 
-class Handler(SimpleHTTPRequestHandler):
-    """Serves a folder and notes on its server what was asked."""
-
-    def do_GET(self) -> None:
-        self.server.asked.append(self.path)  # type: ignore[attr-defined]
-        super().do_GET()
-
-    def log_message(self, *_: object) -> None:
-        pass
-
-
 class TestFetching:
     @pytest.fixture(autouse=True)
-    def asked(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    def asked(self, tmp_path: Path, serve: Callable[[Path], Any], monkeypatch: pytest.MonkeyPatch) -> list[str]:
         """What is asked of a real server on the loopback address that has a small archive of vectors."""
         monkeypatch.setenv("LABELBENCH_CACHE", str(tmp_path / "cache"))
-        monkeypatch.delenv("LABELBENCH_OFFLINE")
-        monkeypatch.setenv("no_proxy", "127.0.0.1")
         archive = tmp_path / "served" / "glove.zip"
         archive.parent.mkdir()
         with zipfile.ZipFile(archive, "w") as files:
@@ -230,12 +215,10 @@ class TestFetching:
         monkeypatch.setattr(glove_module, "ARCHIVE_SIZE", archive.stat().st_size)
         monkeypatch.setattr(glove_module, "ARCHIVE_SHA256", hashlib.sha256(archive.read_bytes()).hexdigest())
         monkeypatch.setattr(glove_module, "VECTORS_SHA256", hashlib.sha256(LINES.encode()).hexdigest())
-        with ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=archive.parent)) as server:
-            server.asked = []  # type: ignore[attr-defined]
-            monkeypatch.setattr(glove_module, "ARCHIVE_URL", f"http://127.0.0.1:{server.server_port}/glove.zip")
-            threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
-            yield server.asked  # type: ignore[attr-defined]
-            server.shutdown()
+        server = serve(archive.parent)
+        monkeypatch.setattr(glove_module, "ARCHIVE_URL", f"{server.url}glove.zip")
+        asked: list[str] = server.asked
+        return asked
 
     def test_a_run_fetches_the_archive_and_keeps_the_one_file(self, tmp_path: Path) -> None:
         labels = glove(animals("cat", "maple"), "")

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import functools
 import re
 import shutil
-import threading
-from collections.abc import Iterator
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -158,25 +156,15 @@ def test_offline_it_says_what_to_place_where(tmp_path: Path, monkeypatch: pytest
         official(CIFAR10, "bert")
 
 
-class Quiet(SimpleHTTPRequestHandler):
-    def log_message(self, *_: object) -> None:
-        pass
-
-
 @pytest.fixture
-def server(shared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """The authors' address stands for a server on this machine; yields the folder that it serves."""
+def server(shared: Path, tmp_path: Path, serve: Callable[[Path], Any], monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The authors' address stands for a server on this machine; gives the folder that it serves."""
     folder = tmp_path / "served"
     folder.mkdir()
     shutil.copy(shared / "labels" / "official" / "cifar10_glove.npy", folder)
-    monkeypatch.delenv("LABELBENCH_OFFLINE")
-    monkeypatch.setenv("no_proxy", "127.0.0.1")
     monkeypatch.setenv("LABELBENCH_CACHE", str(tmp_path / "cache"))
-    with ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(folder))) as server:
-        monkeypatch.setitem(published(), "url", f"http://127.0.0.1:{server.server_port}/")
-        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
-        yield folder
-        server.shutdown()
+    monkeypatch.setitem(published(), "url", serve(folder).url)
+    return folder
 
 
 def test_a_missing_array_is_fetched_once_and_kept_in_the_cache(

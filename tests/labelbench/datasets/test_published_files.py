@@ -1,14 +1,10 @@
 from __future__ import annotations
 
 import hashlib
-import http.server
 import pickle
 import socket
 import tarfile
-import threading
-from collections.abc import Iterator
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -63,18 +59,12 @@ def published(tmp_path, monkeypatch, drawn) -> Path:
 
 
 @pytest.fixture
-def served(published, monkeypatch) -> Iterator[Path]:
+def served(published, serve, monkeypatch) -> Path:
     """The published files behind the address that torchvision knows."""
     from torchvision.datasets import CIFAR10
 
-    handler = partial(http.server.SimpleHTTPRequestHandler, directory=str(published))
-    monkeypatch.setattr(http.server.SimpleHTTPRequestHandler, "log_message", lambda *_: None)
-    monkeypatch.setenv("no_proxy", "127.0.0.1")
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        monkeypatch.setattr(CIFAR10, "url", f"http://127.0.0.1:{server.server_port}/{ARCHIVE}")
-        yield published
-        server.shutdown()
+    monkeypatch.setattr(CIFAR10, "url", f"{serve(published).url}{ARCHIVE}")
+    return published
 
 
 def fingerprint(settings: Settings) -> str:
