@@ -81,6 +81,8 @@ recipes = st.sampled_from(list(RECIPES.values())) | st.builds(
     crop_padding=st.integers(0, 8),
     flip=st.booleans(),
     minimum_steps=st.integers(0, 10**6),
+    muon_learning_rate=st.floats(0, 1),
+    drop_last=st.booleans(),
 )
 # What stands after the colon is anything that a shell can be given.
 arguments = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=12)

@@ -237,6 +237,15 @@ def test_shares_of_one_seed_are_nested_and_share_their_validation_images() -> No
     assert set(parts[0.01][0]) < set(parts[0.2][0]) < set(parts[1.0][0])
 
 
+@pytest.mark.parametrize(("count", "sizes"), [(11, [4, 4]), (12, [4, 4, 4]), (3, [3])])
+def test_images_that_fill_no_batch_can_be_left_out_of_a_pass(count: int, sizes: list[int]) -> None:
+    images = made_up(count=count)
+    run = replace(RUN, recipe=replace(RECIPE, batch_size=4, drop_last=True))
+    batches = Batches(images.train, np.arange(count), run, True, torch.device("cpu"))
+    assert [len(classes) for _, classes in batches.epoch(0)] == sizes
+    assert batches.steps == len(sizes)
+
+
 def test_batches_are_crops_of_padded_images() -> None:
     images = made_up(count=9)
     batches = Batches(
