@@ -28,7 +28,7 @@ class Work:
     Attributes:
         batch: images of a full step.
         steps: training steps.
-        images: training images, counted in every pass.
+        images: training images of all steps.
         validated: validation images, counted after every epoch.
     """
 
@@ -49,10 +49,13 @@ class Work:
         count, share = len(materials.images(run).train), materials.dataset(run).validation_share
         train, validation = map(len, split_indices(run, count, share))
         recipe = run.recipe
+        batch = min(recipe.batch_size, train)
+        # Less than all where the last batch of a pass is left out.
+        seen = min(train, recipe.steps_per_pass(train) * batch)
         return Work(
-            batch=min(recipe.batch_size, train),
+            batch=batch,
             steps=recipe.epochs * recipe.steps_per_epoch(train),
-            images=recipe.epochs * recipe.passes_per_epoch(train) * train,
+            images=recipe.epochs * recipe.passes_per_epoch(train) * seen,
             validated=recipe.epochs * validation,
         )
 
