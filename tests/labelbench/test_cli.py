@@ -161,7 +161,7 @@ def test_a_plan_says_what_would_be_done_and_does_nothing(command: Command, tmp_p
 def test_a_measured_plan_estimates_the_time(command: Command) -> None:
     done = command("plan", *SMALL[1:], "--measure")
     assert done.returncode == 0, done.stderr
-    assert "digits resnet8 10: 1 trainings, 1,008 images at " in done.stdout
+    assert "digits resnet8 10: 1 trainings, 1,280 images at " in done.stdout
     assert "all missing trainings, one after another: " in done.stdout
 
 
