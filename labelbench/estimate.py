@@ -49,13 +49,10 @@ class Work:
         count, share = len(materials.images(run).train), materials.dataset(run).validation_share
         train, validation = map(len, split_indices(run, count, share))
         recipe = run.recipe
-        batch = min(recipe.batch_size, train)
-        # Less than all where the last batch of a pass is left out.
-        seen = min(train, recipe.steps_per_pass(train) * batch)
         return Work(
-            batch=batch,
+            batch=min(recipe.batch_size, train),
             steps=recipe.epochs * recipe.steps_per_epoch(train),
-            images=recipe.epochs * recipe.passes_per_epoch(train) * seen,
+            images=recipe.epochs * recipe.passes_per_epoch(train) * recipe.images_per_pass(train),
             validated=recipe.epochs * validation,
         )
 

@@ -104,6 +104,10 @@ class Recipe:
         full, rest = divmod(images, self.batch_size)
         return max(1, full + (rest > 1 and not self.drop_last))
 
+    def images_per_pass(self, images: int) -> int:
+        """How many of ``images`` training images one pass sees: less than all where a last batch is left out."""
+        return min(images, self.steps_per_pass(images) * self.batch_size)
+
     def passes_per_epoch(self, images: int) -> int:
         """Passes over ``images`` training images in each epoch, 1 or more."""
         return max(1, math.ceil(self.minimum_steps / (self.epochs * self.steps_per_pass(images))))
