@@ -14,11 +14,11 @@ from typing import Any
 
 import pytest
 
-from labelbench.machine import numerics_in_force
-from labelbench.materials import Materials
+from labelbench.machine.numerics import numerics_in_force
 from labelbench.recipes import RECIPES
+from labelbench.running.materials import Materials
 from labelbench.runs import Numerics, RunSpec
-from labelbench.training import train
+from labelbench.training.loop import train
 
 TESTS = Path(__file__).resolve().parent.parent / "tests" / "plugins"
 

@@ -16,9 +16,9 @@ from torch import Tensor
 from torch.utils.data import ConcatDataset, DataLoader, Dataset
 from torchvision import transforms
 
-from labelbench.hardware import usable_cores
-from labelbench.materials import Materials
+from labelbench.machine.hardware import usable_cores
 from labelbench.recipes import Recipe
+from labelbench.running.materials import Materials
 from labelbench.runs import RunSpec
 
 _WARM_UP = 3

@@ -17,11 +17,11 @@ import pytest
 import torch
 
 import labelbench
-from labelbench.materials import Materials
-from labelbench.results import Record, Results
+from labelbench.results.store import Record, Results
+from labelbench.running.materials import Materials
 from labelbench.runs import RunSpec
 from labelbench.settings import Settings, use_settings
-from labelbench.training import load_trained
+from labelbench.training.loop import load_trained
 from labelbench_evaluators.attack_libraries import Classifier
 
 BESIDE = Path(__file__).resolve().parent.parent.parent / "shared" / "data"

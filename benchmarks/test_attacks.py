@@ -17,10 +17,10 @@ import numpy as np
 import pytest
 import torch
 
-from labelbench.attacks import Attack, run_attack
+from labelbench.attacks.engine import Attack, run_attack
+from labelbench.attacks.folding import folded
 from labelbench.datasets import Split
 from labelbench.evaluation import Measurement
-from labelbench.folding import folded
 from labelbench.networks import Network
 from labelbench.runs import Numerics
 from labelbench_evaluators.attack_libraries import Classifier

@@ -11,10 +11,10 @@ from PIL import Image
 from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
 
-from labelbench.batches import Batches
 from labelbench.datasets import Split
 from labelbench.recipes import Recipe
 from labelbench.runs import RunSpec
+from labelbench.training.batches import Batches
 
 COUNT, WORKERS = 10_000, 2
 RUN = RunSpec("made-up", "category", "none", 0, recipe=Recipe())

@@ -15,14 +15,14 @@ from typing import Any
 import numpy as np
 import torch
 
-from labelbench.batches import Batches
-from labelbench.hardware import usable_cores
-from labelbench.machine import numerics_in_force
-from labelbench.materials import Materials
+from labelbench.machine.hardware import usable_cores
+from labelbench.machine.numerics import numerics_in_force
 from labelbench.recipes import RECIPES
+from labelbench.running.materials import Materials
 from labelbench.runs import Numerics, RunSpec
-from labelbench.training import split_indices, validate
-from labelbench.training_step import TrainingStep
+from labelbench.training.batches import Batches
+from labelbench.training.loop import split_indices, validate
+from labelbench.training.step import TrainingStep
 
 BACKBONE = os.environ.get("LABELBENCH_BENCHMARK_BACKBONE", "resnet32")
 # Labels of speech would load a library for sound, which takes long and is no part of the harness.

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from labelbench.evaluation import Score
-from labelbench.leaderboard import Leaderboard
-from labelbench.results import Cell, Results, run_facts
+from labelbench.leaderboard.leaderboard import Leaderboard
+from labelbench.results.store import Cell, Results, run_facts
 from labelbench.runs import RunSpec
 
 LABELS = ("category", "speech", "shuffled-speech", "constant", "gaussian-composition")
@@ -88,8 +88,8 @@ def test_time_grows_with_the_results(
 
 
 def test_the_plan_of_suite_paper(tmp_path: Path, benchmark: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    from labelbench.machine import resolve_numerics
-    from labelbench.planning import plan
+    from labelbench.machine.numerics import resolve_numerics
+    from labelbench.running.planning import plan
     from labelbench.suite import Suite
 
     monkeypatch.setenv("LABELBENCH_CACHE", str(tmp_path / "cache"))

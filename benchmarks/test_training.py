@@ -15,11 +15,11 @@ from typing import Any
 
 import pytest
 
-from labelbench.estimate import training_rate
-from labelbench.hardware import usable_cores
-from labelbench.machine import resolve_numerics
-from labelbench.materials import Materials
+from labelbench.machine.hardware import usable_cores
+from labelbench.machine.numerics import resolve_numerics
 from labelbench.recipes import Recipe
+from labelbench.running.estimate import training_rate
+from labelbench.running.materials import Materials
 from labelbench.runs import RunSpec
 
 # Rounds of each form, and steps timed in each.

@@ -17,7 +17,7 @@ def on_page_markdown(markdown: str, **_: Any) -> str:
 def _table(kind: str) -> str:
     # What other plugins are installed where the site is built is no part of it.
     os.environ["LABELBENCH_PLUGINS"] = ""
-    from labelbench.listing import rows_of
+    from labelbench.commands.listing import rows_of
 
     if kind == "scores":
         return _scores([row[0] for row in rows_of("evaluators")])

@@ -11,34 +11,34 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from labelbench.api import load_results, run
-    from labelbench.attack_loop import GradientSource
-    from labelbench.attack_losses import loss_named
-    from labelbench.attacks import Attack, AttackResult, run_attack
+    from labelbench.attacks.engine import Attack, AttackResult, run_attack
+    from labelbench.attacks.folding import folded
+    from labelbench.attacks.freezing import frozen
+    from labelbench.attacks.loop import GradientSource
+    from labelbench.attacks.losses import loss_named
     from labelbench.datasets import Dataset, Images, Split, find_dataset
     from labelbench.errors import InputError, LabelbenchError, MachineError, PluginError, Unavailable, UnknownName
     from labelbench.evaluation import Context, Evaluator, Measurement, Needs, Score, wilson_interval
-    from labelbench.folding import folded
-    from labelbench.freezing import frozen
     from labelbench.hookspecs import hookimpl
     from labelbench.labels import LabelSet
+    from labelbench.leaderboard.records import ScoreRecord, ScoreTable
     from labelbench.networks import Network
     from labelbench.recipes import Recipe
-    from labelbench.records import ScoreRecord, ScoreTable
     from labelbench.registry import label
     from labelbench.runs import RunSpec, derived_seed
     from labelbench.settings import Settings, current_settings
     from labelbench.suite import Suite
-    from labelbench.training import Trained, split_indices
+    from labelbench.training.loop import Trained, split_indices
 
 __version__ = "0.1.0"
 
 _HOME = {
-    "Attack": "attacks",
-    "AttackResult": "attacks",
+    "Attack": "attacks.engine",
+    "AttackResult": "attacks.engine",
     "Context": "evaluation",
     "Dataset": "datasets",
     "Evaluator": "evaluation",
-    "GradientSource": "attack_loop",
+    "GradientSource": "attacks.loop",
     "Images": "datasets",
     "InputError": "errors",
     "LabelSet": "labels",
@@ -51,26 +51,26 @@ _HOME = {
     "Recipe": "recipes",
     "RunSpec": "runs",
     "Score": "evaluation",
-    "ScoreRecord": "records",
-    "ScoreTable": "records",
+    "ScoreRecord": "leaderboard.records",
+    "ScoreTable": "leaderboard.records",
     "Settings": "settings",
     "Split": "datasets",
     "Suite": "suite",
-    "Trained": "training",
+    "Trained": "training.loop",
     "Unavailable": "errors",
     "UnknownName": "errors",
     "current_settings": "settings",
     "derived_seed": "runs",
     "find_dataset": "datasets",
-    "folded": "folding",
-    "frozen": "freezing",
+    "folded": "attacks.folding",
+    "frozen": "attacks.freezing",
     "hookimpl": "hookspecs",
     "label": "registry",
     "load_results": "api",
-    "loss_named": "attack_losses",
+    "loss_named": "attacks.losses",
     "run": "api",
-    "run_attack": "attacks",
-    "split_indices": "training",
+    "run_attack": "attacks.engine",
+    "split_indices": "training.loop",
     "wilson_interval": "evaluation",
 }
 

@@ -8,17 +8,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from labelbench.errors import InputError
-from labelbench.records import ScoreTable
-from labelbench.results import Results
+from labelbench.leaderboard.records import ScoreTable
+from labelbench.results.store import Results
 from labelbench.settings import Settings, use_settings
 from labelbench.suite import Suite
 
 if TYPE_CHECKING:
-    from labelbench.leaderboard import Leaderboard
-    from labelbench.planning import Plan
-    from labelbench.progress import Reporter
+    from labelbench.leaderboard.leaderboard import Leaderboard
     from labelbench.recipes import Recipe
-    from labelbench.runner import Outcome
+    from labelbench.running.planning import Plan
+    from labelbench.running.progress import Reporter
+    from labelbench.running.runner import Outcome
 
 
 def run(
@@ -79,7 +79,7 @@ def run(
     """
     from rich.console import Console
 
-    from labelbench.progress import Reporter
+    from labelbench.running.progress import Reporter
 
     chosen = (suite if isinstance(suite, Suite) else Suite.load(str(suite))).changed(
         datasets=datasets,
@@ -131,8 +131,8 @@ def planned(
     jobs: int = 1,
 ) -> tuple[Plan, Results]:
     """What a suite asks for on this machine, and the folder that tells what of it is done."""
-    from labelbench.machine import resolve_numerics
-    from labelbench.planning import plan
+    from labelbench.machine.numerics import resolve_numerics
+    from labelbench.running.planning import plan
 
     folder = Results(Path(results or Path("results", suite.name)))
     numerics = resolve_numerics(suite.numerics, device, threads, jobs=jobs, compiled=compiled)
@@ -145,13 +145,13 @@ def carry_out(
     """Do what a plan says is missing, and write the leaderboard and the report beside the results.
 
     Raises:
-        InputError, MachineError: as :meth:`labelbench.runner.Runner.run` does.
+        InputError, MachineError: as :meth:`labelbench.running.runner.Runner.run` does.
     """
-    from labelbench.exports import to_markdown
     from labelbench.files import write_atomic
-    from labelbench.leaderboard import Leaderboard
-    from labelbench.report import write_report
-    from labelbench.runner import Runner
+    from labelbench.leaderboard.exports import to_markdown
+    from labelbench.leaderboard.leaderboard import Leaderboard
+    from labelbench.report.page import write_report
+    from labelbench.running.runner import Runner
 
     runner = Runner(plan, results, reporter, overwrite=overwrite == "always", jobs=jobs)
     outcome = runner.run()

@@ -10,8 +10,8 @@ from typing import Any, NoReturn
 
 import click
 
+from labelbench.commands.options import complete, machine_options, suite_options
 from labelbench.errors import LabelbenchError, UnknownName, one_line
-from labelbench.options import complete, machine_options, suite_options
 
 INTERRUPTED = 130
 _REFUSED_BY_MACHINE = {errno.ENOSPC, errno.EFBIG, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO}
@@ -47,7 +47,7 @@ def cli(no_plugins: bool) -> None:
 @click.option("--dry-run", is_flag=True, help="Print the plan and stop.")
 def run(dry_run: bool, **options: Any) -> None:
     """Train and measure what a suite asks for and is missing; print the leaderboard and the verdicts on the claims."""
-    from labelbench.commands import run_suite
+    from labelbench.commands.running import run_suite
 
     sys.exit(run_suite(options, dry_run=dry_run))
 
@@ -58,7 +58,7 @@ def run(dry_run: bool, **options: Any) -> None:
 @click.option("--measure", is_flag=True, help="Time a few steps of each kind of training and estimate the whole.")
 def plan(measure: bool, **options: Any) -> None:
     """Print what a suite asks for, and how much of it is done."""
-    from labelbench.commands import show_plan
+    from labelbench.commands.running import show_plan
 
     show_plan(options, measure=measure)
 
@@ -68,7 +68,7 @@ def plan(measure: bool, **options: Any) -> None:
 @machine_options
 def profile(**options: Any) -> None:
     """Print where the time of a training step goes, and its share of the machine's measured matrix rate."""
-    from labelbench.commands import show_profile
+    from labelbench.commands.running import show_profile
 
     show_profile(options)
 
@@ -80,7 +80,7 @@ def profile(**options: Any) -> None:
 @click.option("--explain", is_flag=True, help="Say below what each column means.")
 def leaderboard(folder: Path, form: str | None, output: Path | None, explain: bool) -> None:
     """Print the leaderboard of a results folder."""
-    from labelbench.commands import show_leaderboard
+    from labelbench.commands.running import show_leaderboard
 
     show_leaderboard(folder, form, output, explain=explain)
 
@@ -92,7 +92,7 @@ def leaderboard(folder: Path, form: str | None, output: Path | None, explain: bo
 @click.option("--output", type=click.Path(path_type=Path), metavar="FILE", help="Write to this file.")
 def claims(folder: Path, claims_file: Path | None, form: str | None, output: Path | None) -> None:
     """Judge the paper's claims, or those of a file, on a results folder: reproduced, contradicted or not decided."""
-    from labelbench.result_commands import show_claims
+    from labelbench.commands.results import show_claims
 
     show_claims(folder, claims_file, form, output)
 
@@ -105,7 +105,7 @@ def claims(folder: Path, claims_file: Path | None, form: str | None, output: Pat
 @click.option("--claims", "claims_file", type=click.Path(path_type=Path), metavar="FILE.toml", help="Judge these.")
 def report(folder: Path, output: Path | None, claims_file: Path | None) -> None:
     """Write a results folder as one page for the browser: leaderboard, claims, charts, labels, and every run."""
-    from labelbench.result_commands import write_report_of
+    from labelbench.commands.results import write_report_of
 
     write_report_of(folder, output, claims_file)
 
@@ -115,7 +115,7 @@ def report(folder: Path, output: Path | None, claims_file: Path | None) -> None:
 @click.option("--into", type=click.Path(path_type=Path), metavar="DIR", required=True, help="Folder to merge into.")
 def merge(folders: tuple[Path, ...], into: Path) -> None:
     """Bring results of several machines or people together; different results under one name are refused."""
-    from labelbench.result_commands import merge_folders
+    from labelbench.commands.results import merge_folders
 
     merge_folders(folders, into)
 
@@ -142,7 +142,7 @@ def merge(folders: tuple[Path, ...], into: Path) -> None:
 @machine_options
 def labels(**options: Any) -> None:
     """Draw labels: a gallery with labels as rows and classes as columns (default: those of suite quick)."""
-    from labelbench.label_commands import draw_labels
+    from labelbench.commands.labels import draw_labels
 
     draw_labels(options)
 
@@ -180,7 +180,7 @@ def plot_figures(**options: Any) -> None:
 
     adversarial-examples are drawn if they are named: they attack the trained networks again and need the data set.
     """
-    from labelbench.plot_commands import plot
+    from labelbench.commands.plots import plot
 
     plot(options)
 
@@ -190,7 +190,7 @@ def plot_figures(**options: Any) -> None:
 @machine_options
 def fetch(name: str, **options: Any) -> None:
     """Fetch what a label needs (bert, glove, official:NAME), so that later runs can be offline."""
-    from labelbench.label_commands import fetch_for_label
+    from labelbench.commands.labels import fetch_for_label
 
     click.echo(fetch_for_label(name, options))
 
@@ -199,7 +199,7 @@ def fetch(name: str, **options: Any) -> None:
 @click.argument("kind", required=False, metavar="[labels|backbones|evaluators|datasets|suites|plugins]")
 def list_names(kind: str | None) -> None:
     """List the names that can be used, and the plugins they come from."""
-    from labelbench.listing import KINDS, output_console, table_of
+    from labelbench.commands.listing import KINDS, output_console, table_of
 
     if kind is not None and kind not in KINDS:
         raise UnknownName("kind", kind, KINDS)
@@ -212,7 +212,7 @@ def list_names(kind: str | None) -> None:
 @click.argument("name", metavar="NAME")
 def new(kind: str, name: str) -> None:
     """Begin a plugin: a folder NAME with a package that installs, passes its own checks and runs as it is."""
-    from labelbench.plugin_commands import begin
+    from labelbench.commands.plugins import begin
 
     begin(kind, name)
 
@@ -224,7 +224,7 @@ def new(kind: str, name: str) -> None:
 @machine_options
 def check(names: tuple[str, ...], kind: str | None, time_limit: float, **options: Any) -> None:
     """Check what labels, backbones and evaluators promise: offline, in seconds, on data that is made up."""
-    from labelbench.plugin_commands import check_plugins
+    from labelbench.commands.plugins import check_plugins
 
     if not check_plugins(names, kind, time_limit, options):
         sys.exit(3)
@@ -237,7 +237,7 @@ def check(names: tuple[str, ...], kind: str | None, time_limit: float, **options
 @machine_options
 def try_name(name: str, kind: str | None, dry_run: bool, **options: Any) -> None:
     """Train a label, backbone or evaluator beside its controls, for about a minute, and keep nothing."""
-    from labelbench.plugin_commands import try_plugin
+    from labelbench.commands.plugins import try_plugin
 
     sys.exit(try_plugin(name, kind, options, dry_run=dry_run))
 

@@ -10,11 +10,11 @@ from types import MappingProxyType
 import numpy as np
 
 from labelbench.errors import InputError, MachineError, UnknownName, one_line
-from labelbench.image_arrays import Report
-from labelbench.image_cache import ImageCache
-from labelbench.image_decoding import LAYOUT, class_name_of
-from labelbench.image_files import ImageFolder
-from labelbench.image_sources import find_source, folder_argument
+from labelbench.images.arrays import Report
+from labelbench.images.cache import ImageCache
+from labelbench.images.decoding import LAYOUT, class_name_of
+from labelbench.images.files import ImageFolder
+from labelbench.images.sources import find_source, folder_argument
 from labelbench.settings import current_settings
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from labelbench.datasets import Dataset, Images, Split
     from labelbench.labels import LabelSet
-    from labelbench.training import Trained
+    from labelbench.training.loop import Trained
 
 Arrays = Mapping[str, np.ndarray]
 

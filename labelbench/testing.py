@@ -15,8 +15,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from labelbench.checking_process import TIME_LIMIT, findings_of
-from labelbench.findings import Finding, failures
+from labelbench.authoring.checking_process import TIME_LIMIT, findings_of
+from labelbench.authoring.findings import Finding, failures
 
 __all__ = ["Finding", "assert_fine", "check_backbone", "check_evaluator", "check_label"]
 

@@ -119,7 +119,7 @@ def test_the_wheel_of_labelbench_holds_the_templates_and_not_the_example(fresh: 
     fresh.run(*build, str(ROOT))
     (wheel,) = wheels.glob("labelbench-*.whl")
     names = fresh.run(str(fresh.python), "-m", "zipfile", "--list", str(wheel))
-    templates = [file for file in (ROOT / "labelbench" / "templates").rglob("*") if file.is_file()]
+    templates = [file for file in (ROOT / "labelbench" / "authoring" / "templates").rglob("*") if file.is_file()]
     assert len(templates) == 9
     assert all(file.relative_to(ROOT).as_posix() in names for file in templates)
     assert "labelbench_labels/speech.py" in names and "example/" not in names

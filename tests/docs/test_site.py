@@ -73,7 +73,7 @@ def test_every_page_is_in_the_navigation() -> None:
 
 
 def test_every_name_that_comes_with_labelbench_is_in_the_tables(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from labelbench.listing import names_of
+    from labelbench.commands.listing import names_of
 
     monkeypatch.setenv("LABELBENCH_PLUGINS", "")
     text = page(site, "reference/names")

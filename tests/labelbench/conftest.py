@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from labelbench.evaluation import Measurement, Score
-from labelbench.results import Cell, Results
+from labelbench.results.store import Cell, Results
 from labelbench.runs import Numerics, RunSpec
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from labelbench.evaluation import Score
 from labelbench.recipes import RECIPES, Recipe
-from labelbench.results import Cell, Record
+from labelbench.results.store import Cell, Record
 from labelbench.runs import RunSpec
 
 IMAGES = 1000

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import labelbench
-from labelbench.results import Results
+from labelbench.results.store import Results
 
 SMALL = {
     "datasets": "digits",

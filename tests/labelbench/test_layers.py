@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -12,84 +13,55 @@ CORE = ROOT / "labelbench"
 PLUGINS = [ROOT / "plugins" / f"labelbench_{kind}" for kind in ("labels", "backbones", "evaluators")]
 EXAMPLE = ROOT / "plugins" / "labelbench-example" / "labelbench_example"
 
-# module -> modules of the core that it may import when it is loaded or run
-MAY_IMPORT = {
+# Modules and packages of the core, from the ground up, and which of those above them in this table they may import when
+# they are loaded or run.
+MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
     "hookspecs": set(),
     "settings": set(),
-    "recipes": {"errors"},
     "files": {"errors"},
-    "image_arrays": set(),
-    "image_decoding": {"errors", "image_arrays"},
-    "image_files": {"errors", "image_arrays", "image_decoding"},
-    "image_cache": {"errors", "image_arrays"},
-    "published_files": {"errors", "image_arrays", "image_cache"},
-    "image_sources": {"errors", "image_arrays", "image_files", "published_files"},
-    "datasets": {
-        *("errors", "settings", "image_arrays", "image_cache"),
-        *("image_decoding", "image_files", "image_sources"),
-    },
-    "runs": {"recipes"},
-    "suite": {"errors", "recipes", "runs"},
-    "allocator": set(),
-    "garbage": set(),
-    "hardware": set(),
-    "machine": {"allocator", "errors", "hardware", "runs"},
-    "plugins": {"errors", "hookspecs"},
+    "images": {"errors"},
+    "datasets": {"errors", "settings", "images"},
     "labels": {"errors"},
     "networks": {"errors"},
-    "attack_losses": {"errors", "labels"},
-    "folding": {"networks"},
-    "freezing": set(),
-    "attack_loop": {"attack_losses", "errors", "labels", "networks"},
-    "attacks": {"attack_loop", "attack_losses", "errors", "freezing", "labels", "networks"},
-    "optimizers": {"networks", "recipes"},
-    "training_step": {"labels", "networks", "runs"},
-    "batches": {"datasets", "runs"},
-    "training": {
-        *("batches", "datasets", "errors", "files", "labels", "networks"),
-        *("optimizers", "recipes", "runs", "training_step"),
-    },
+    "recipes": {"errors"},
+    "runs": {"recipes"},
+    "suite": {"errors", "recipes", "runs"},
+    "machine": {"errors", "runs"},
+    "attacks": {"errors", "labels", "networks"},
+    "training": {"errors", "files", "datasets", "labels", "networks", "recipes", "runs"},
     "evaluation": {"errors", "runs"},
-    "registry": {"errors", "evaluation", "labels", "plugins"},
-    "results": {"errors", "evaluation", "files", "recipes", "runs"},
-    "merging": {"errors", "files"},
-    "spread": set(),
-    "claims": set(),
-    "claim_files": {"claims", "errors"},
-    "tables": set(),
-    "correlations": {"claims", "tables"},
-    "judging_evidence": {"claims", "correlations", "spread", "tables"},
-    "judging_pairs": {"claims", "judging_evidence", "spread", "tables"},
-    "judging_labels": {"claims", "correlations", "judging_evidence", "spread", "tables"},
-    "judging": {"claims", "judging_evidence", "judging_labels", "judging_pairs", "recipes", "tables"},
-    "reported": {"claims", "tables"},
-    "standings": {"claims", "spread", "tables"},
-    "grouping": {"recipes", "results", "runs", "tables"},
-    "repeat": {"recipes", "results", "runs"},
-    "chart_data": set(),
-    "chart_styles": {"chart_data"},
-    "chart_figures": {"chart_data", "chart_styles"},
-    "chart_features": {"chart_data", "evaluation", "grouping", "results", "runs"},
-    "chart_trainings": {"chart_data", "errors", "files", "grouping", "results", "runs", "spread"},
-    "adversarial_figures": {"adversarial_examples", "chart_data"},
-    "adversarial_examples": {
-        *("attacks", "chart_data", "chart_trainings", "errors", "labels", "machine", "materials"),
-        *("results", "runs", "training"),
+    "plugins": {"errors", "hookspecs"},
+    "registry": {"errors", "labels", "evaluation", "plugins"},
+    "results": {"errors", "files", "recipes", "runs", "evaluation"},
+    "running": {
+        *("errors", "settings", "files", "datasets", "labels", "runs", "suite", "machine", "training"),
+        *("evaluation", "plugins", "registry", "results"),
     },
-    "planning": {"datasets", "errors", "evaluation", "plugins", "registry", "results", "runs", "suite"},
-    "materials": {"datasets", "errors", "labels", "registry", "runs", "training"},
-    "progress": set(),
+    "claims": {"errors", "recipes", "results"},
+    "leaderboard": {"errors", "runs", "machine", "evaluation", "results", "claims"},
+    "charts": {
+        *("errors", "files", "labels", "runs", "machine", "attacks", "training", "evaluation", "results"),
+        *("running", "leaderboard"),
+    },
+    "report": {
+        *("errors", "settings", "files", "datasets", "labels", "runs", "registry", "results", "claims"),
+        *("leaderboard", "charts"),
+    },
+    "api": {"errors", "settings", "files", "suite", "machine", "results", "running", "leaderboard", "report"},
+    "authoring": {
+        *("errors", "settings", "files", "datasets", "labels", "networks", "recipes", "runs", "suite", "training"),
+        *("evaluation", "plugins", "registry", "results", "running", "leaderboard", "api"),
+    },
+    "testing": {"authoring"},
+    "commands": {
+        *("errors", "settings", "files", "datasets", "labels", "runs", "suite", "plugins", "registry", "results"),
+        *("running", "claims", "leaderboard", "charts", "report", "api", "authoring"),
+    },
+    "cli": {"errors", "commands"},
+    "__main__": {"cli"},
 }
-# These stand above everything in the table and may import all of it, and what stands before them here.
-TOP = ["first_steps", "estimate", "profiling", "work", "executors", "runner"]
-TOP += ["leaderboard", "pages", "export_data", "export_latex", "exports"]
-TOP += ["records", "chart_scores", "charts", "figures"]
-TOP += ["report_charts", "report_labels", "report_runs", "report_summary", "report_tables", "report"]
-TOP += ["api", "listing", "options"]
-TOP += ["findings", "process_watch", "checking_labels", "checking_backbones", "evaluator_bench", "checking_evaluators"]
-TOP += ["checking_worker", "checking_process", "testing", "scaffolding", "trial", "plugin_commands"]
-TOP += ["commands", "label_commands", "result_commands", "plot_commands", "cli", "__main__"]
+MODULES = sorted(CORE.rglob("*.py"))
 
 
 def imports_of(file: Path) -> set[str]:
@@ -104,8 +76,8 @@ def imports_of(file: Path) -> set[str]:
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{file.name} imports relatively"
             found.add(node.module or "")
-            if node.module == "labelbench":
-                found.update(f"labelbench.{alias.name}" for alias in node.names)
+            if (node.module or "").split(".")[0] == "labelbench":
+                found.update(f"{node.module}.{alias.name}" for alias in node.names)
         for child in ast.iter_child_nodes(node):
             visit(child)
 
@@ -113,23 +85,41 @@ def imports_of(file: Path) -> set[str]:
     return found
 
 
+def dotted(file: Path) -> str:
+    """The name of a module of the core: ``runs``, ``results.store``; that of a package for its ``__init__``."""
+    return ".".join(file.relative_to(CORE).with_suffix("").parts).removesuffix(".__init__")
+
+
 def core_imports(file: Path) -> set[str]:
-    names = {name.removeprefix("labelbench.") for name in imports_of(file) if name.startswith("labelbench.")}
-    return {name for name in names if (CORE / f"{name}.py").exists()}
+    """The modules of the core that a file imports."""
+    names = {dotted(module) for module in MODULES}
+    return {name.removeprefix("labelbench.") for name in imports_of(file)} & names
 
 
-@pytest.mark.parametrize("file", sorted(CORE.glob("*.py")), ids=lambda file: file.stem)
+def unit_of(module: str) -> str:
+    return module.split(".")[0]
+
+
+def test_the_table_begins_at_the_ground() -> None:
+    for number, (unit, below) in enumerate(MAY_IMPORT.items()):
+        assert below <= set(list(MAY_IMPORT)[:number]), unit
+
+
+@pytest.mark.parametrize("file", MODULES, ids=dotted)
 def test_core_modules_import_only_what_lies_below_them(file: Path) -> None:
     if file.stem == "__init__":
         assert core_imports(file) == set()
-    elif file.stem in TOP:
-        assert core_imports(file) <= set(MAY_IMPORT) | set(TOP[: TOP.index(file.stem)])
     else:
-        assert file.stem in MAY_IMPORT, f"{file.stem} has no place in the layers yet"
-        assert core_imports(file) <= MAY_IMPORT[file.stem]
+        unit = unit_of(dotted(file))
+        assert unit in MAY_IMPORT, f"{unit} has no place in the layers yet"
+        assert {unit_of(module) for module in core_imports(file)} - {unit} <= MAY_IMPORT[unit]
 
 
-@pytest.mark.parametrize("file", sorted(CORE.glob("*.py")), ids=lambda file: file.stem)
+def test_modules_of_a_package_import_each_other_in_one_direction() -> None:
+    TopologicalSorter({dotted(file): core_imports(file) for file in MODULES}).prepare()
+
+
+@pytest.mark.parametrize("file", MODULES, ids=dotted)
 def test_the_core_names_no_plugin(file: Path) -> None:
     names = {name.split(".")[0] for name in imports_of(file)}
     assert not names & {folder.name for folder in PLUGINS}
@@ -151,9 +141,9 @@ def test_the_example_tests_itself_with_what_is_public(file: Path) -> None:
     import labelbench
     from labelbench import testing
 
-    allowed = {f"labelbench.{name}" for name in labelbench.__all__} | {"labelbench", "labelbench.testing"}
+    allowed = {"labelbench", "labelbench.testing"}
+    allowed |= {f"{module.__name__}.{name}" for module in (labelbench, testing) for name in module.__all__}
     assert {name for name in imports_of(file) if name.split(".")[0] == "labelbench"} <= allowed
-    assert testing.__all__
 
 
 def test_hookspecs_need_nothing_but_pluggy() -> None:

@@ -16,7 +16,7 @@ from labelbench.evaluation import Context, Measurement
 from labelbench.labels import LabelSet
 from labelbench.networks import Network
 from labelbench.runs import RunSpec
-from labelbench.training import Trained
+from labelbench.training.loop import Trained
 
 SIDES = {"64x64": 64, "48x48": 48}
 

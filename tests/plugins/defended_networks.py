@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from labelbench.attacks import Attack, run_attack
+from labelbench.attacks.engine import Attack, run_attack
 from labelbench.datasets import Split
 from labelbench.labels import LabelSet
 from labelbench.networks import Network

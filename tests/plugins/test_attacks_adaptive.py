@@ -16,7 +16,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from labelbench.attacks import Attack, run_attack
+from labelbench.attacks.engine import Attack, run_attack
 from labelbench.errors import InputError
 from labelbench.evaluation import Measurement
 from labelbench.runs import RunSpec

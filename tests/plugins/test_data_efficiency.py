@@ -17,11 +17,11 @@ from hypothesis.extra.numpy import arrays
 from rich.console import Console
 
 from labelbench import InputError, RunSpec, split_indices
-from labelbench.planning import Plan, plan
-from labelbench.progress import Reporter
 from labelbench.recipes import Recipe
-from labelbench.results import Results
-from labelbench.runner import Runner
+from labelbench.results.store import Results
+from labelbench.running.planning import Plan, plan
+from labelbench.running.progress import Reporter
+from labelbench.running.runner import Runner
 from labelbench.runs import Numerics
 from labelbench.suite import Suite
 from labelbench_evaluators.data_efficiency import SHARES, area_score, data_efficiency, log_weights

@@ -15,14 +15,14 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from labelbench import InputError, Trained
-from labelbench.planning import plan
-from labelbench.progress import Reporter
 from labelbench.recipes import Recipe
-from labelbench.results import Results
-from labelbench.runner import Runner
+from labelbench.results.store import Results
+from labelbench.running.planning import plan
+from labelbench.running.progress import Reporter
+from labelbench.running.runner import Runner
 from labelbench.runs import Numerics
 from labelbench.suite import Suite
-from labelbench.training import Epoch
+from labelbench.training.loop import Epoch
 from labelbench_evaluators.feature_separation import neighbours_agree, separation, silhouettes, tsne
 from labelbench_evaluators.feature_views import MOMENTS, FeatureViews, feature_views
 

@@ -1,0 +1,1 @@
+"""Perturbed images through the decoder of any label: losses, the loop, and networks made ready for it."""

@@ -1,0 +1,1 @@
+"""What authors of plugins use: begin a plugin, check it, try it."""

@@ -1,0 +1,56 @@
+"""A short training of one name beside its controls: whether it runs and learns at all, and nothing more."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from labelbench.api import carry_out, planned
+from labelbench.leaderboard.exports import to_rich
+from labelbench.running.progress import Reporter
+from labelbench.suite import Suite
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+ADVICE = (
+    "One seed, few epochs, a few hundred test images: this shows that it runs and learns, and proves nothing about "
+    "which is better. For that: labelbench run with --seeds 5, a full recipe and the same controls."
+)
+
+
+def trial_suite(kind: str, name: str) -> Suite:
+    """The suite ``trial`` with one name joined to its controls.
+
+    A label stands beside category labels and noise in its own shape and range; a backbone beside a small ResNet under
+    category labels; an evaluator beside accuracy, on networks of both labels of the suite.
+    """
+    suite = Suite.load("trial")
+    usual = suite.labels[0]
+    if kind == "label":
+        return suite.changed(labels=(usual, f"random-like:{name}", name))
+    if kind == "backbone":
+        return suite.changed(labels=usual, backbones=(*suite.backbones, name))
+    return suite.changed(evaluators=(*suite.evaluators, name))
+
+
+def carry_out_trial(suite: Suite, progress: Console, output: Console) -> tuple[tuple[str, str], ...]:
+    """Train and measure in a folder that is gone afterwards, and print the evaluators' tables.
+
+    Returns:
+        ``(what, why)`` of everything that failed.
+
+    Raises:
+        LabelbenchError: as :func:`labelbench.run` does.
+    """
+    with tempfile.TemporaryDirectory(prefix="labelbench-try-") as folder:
+        plan, results = planned(suite, folder, device="auto", threads=None, overwrite="missing")
+        with Reporter(progress) as reporter:
+            outcome, board = carry_out(plan, results, reporter, overwrite="missing")
+        # Verdicts and differences are for results that can carry them.
+        tables = replace(
+            board, tables=board.evaluator_tables, differences=(), verdicts=(), correlations=(), reported=()
+        )
+        output.print(to_rich(tables))
+    return tuple(outcome.failures)

@@ -1,0 +1,1 @@
+"""Charts and pictures: what they show as data, and how they are drawn for papers."""

@@ -1,0 +1,50 @@
+"""Every chart of a results folder, as data.
+
+The same objects are drawn as files for papers (:mod:`labelbench.charts.figures`) and as interactive figures.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from labelbench.charts.data import Chart, Panel, Series, base_label
+from labelbench.charts.features import feature_charts
+from labelbench.charts.scores import score_charts
+from labelbench.charts.styles import Style, styles_of
+from labelbench.charts.trainings import learning_curves, trainings_of
+from labelbench.leaderboard.leaderboard import Leaderboard
+from labelbench.results.store import Results
+
+__all__ = ["Chart", "Panel", "Series", "Style", "charts_of", "only_labels", "styles_of"]
+
+
+def charts_of(results: Results, board: Leaderboard | None = None) -> tuple[Chart, ...]:
+    """Every chart for which a results folder holds measurements; equal folders give equal charts.
+
+    Accuracy against epsilon, data efficiency, learning curves and views of features, each for every data set and
+    backbone, in this order.
+
+    Args:
+        results: the folder.
+        board: its leaderboard, if it is there already.
+
+    Raises:
+        InputError: a file in the folder is damaged or no record.
+    """
+    scores = score_charts(board or Leaderboard.of(results))
+    return (*scores, *learning_curves(trainings_of(results)), *feature_charts(results))
+
+
+def only_labels(charts: Iterable[Chart], labels: Iterable[str]) -> tuple[Chart, ...]:
+    """The charts with the series of some labels alone; panels and charts without any are left out."""
+    wanted = set(labels)
+    left = []
+    for chart in charts:
+        panels = [
+            Panel(panel.title, tuple(one for one in panel.series if base_label(one.name) in wanted))
+            for panel in chart.panels
+        ]
+        if any(panel.series for panel in panels):
+            left.append(replace(chart, panels=tuple(panel for panel in panels if panel.series)))
+    return tuple(left)

@@ -1,0 +1,1 @@
+"""What was claimed, and how it is judged on what was measured."""

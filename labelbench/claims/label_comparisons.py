@@ -1,0 +1,121 @@
+"""Labels compared by a statistic of their own: do the best have more of it, and does it go along with outcomes."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Mapping, Sequence
+
+from labelbench.claims.claim import Claims, Comparison
+from labelbench.claims.correlations import p_correlation_above, spearman, spearman_interval
+from labelbench.claims.evidence import (
+    HOLDS_AT,
+    Found,
+    Measured,
+    asked,
+    labels_of,
+    mean_outcome,
+    rows_by_label,
+    shared_seeds,
+)
+from labelbench.results.spread import differences, of_difference, p_above
+from labelbench.results.tables import Row
+
+
+def judge_best(
+    claims: Claims, measured: Measured, comparison: Comparison, place: tuple[str, str, str], found: Found
+) -> None:
+    """Whether each label that does better than all of the right side has more of a statistic than each of those."""
+    known = measured.statistic(comparison.statistic)
+    names = measured.evaluators(comparison)
+    by_label = rows_by_label(measured, names, place)
+    rights: dict[str, None] = {}
+    for name in comparison.right:
+        matching = labels_of(claims, by_label, [name], comparison, found)
+        if not matching:
+            found.missing[f"not measured with {asked(comparison)}"].append(name)
+            return
+        rights |= dict.fromkeys(matching)
+    better = []
+    for left in labels_of(claims, by_label, comparison.left, comparison, found):
+        verdicts = [_is_better(comparison, names, by_label, left, right, found) for right in rights if right != left]
+        if verdicts and all(verdicts):
+            better.append(left)
+    outcome = f"{comparison.evaluators[0]}/{', '.join(comparison.scores[:1])}"
+    outcome += f" and {len(comparison.scores) - 1} more, their mean" if len(comparison.scores) > 1 else ""
+    if not better:
+        if not found.missing:
+            found.missing[f"no label is shown to do better than {' and '.join(rights)}"].append(outcome)
+        return
+    for left in better:
+        for right in rights:
+            sides = [known.get((place[0], label)) for label in (left, right)]
+            if sides[0] is None or sides[1] is None:
+                absent = [label for label, side in zip((left, right), sides, strict=True) if side is None]
+                found.missing[f"not measured with {comparison.statistic}"] += absent
+                continue
+            holds = sides[0] - sides[1] > comparison.margin
+            found.held += holds
+            # Statistics of labels are known, not estimated.
+            found.against.append(1.0 if holds else 0.0)
+            found.evidence.append(
+                f"{left} does better than {right} in {outcome}; {comparison.statistic} {sides[0]:.4g}, of {right} "
+                f"{sides[1]:.4g}"
+            )
+
+
+def _is_better(
+    comparison: Comparison,
+    names: Sequence[str],
+    by_label: Mapping[str, Mapping[str, Row]],
+    left: str,
+    right: str,
+    found: Found,
+) -> bool:
+    shared = [name for name in names if name in by_label[left] and name in by_label[right]]
+    if not shared:
+        found.missing["not measured by the same evaluator"].append(f"{left} and {right}")
+        return False
+    evaluator = max(shared, key=lambda name: shared_seeds(by_label, left, right, name, comparison))
+    rows = [by_label[label][evaluator] for label in (left, right)]
+    sides = [mean_outcome(row, evaluator, comparison.scores) for row in rows]
+    numbers = list(differences(*sides).values())
+    if len(numbers) < comparison.minimum_n:
+        needed = f"needs {comparison.minimum_n} seeds, has {len(numbers)}"
+        found.missing[needed].append(f"{left} and {right}: {evaluator}")
+        return False
+    return p_above(numbers, 0.0, of_difference(_step(rows, evaluator, comparison.scores))) <= HOLDS_AT
+
+
+def _step(rows: Sequence[Row], evaluator: str, scores: Sequence[str]) -> float:
+    """The largest step of the scores that are averaged, over their number: that of their mean."""
+    found = [row.values.get(f"{evaluator}/{score}") for row in rows for score in scores]
+    return max((value.step for value in found if value), default=0.0) / len(scores)
+
+
+def judge_correlation(
+    claims: Claims, measured: Measured, comparison: Comparison, place: tuple[str, str, str], found: Found
+) -> None:
+    """Whether a statistic and the mean outcome rise together over labels."""
+    known = measured.statistic(comparison.statistic)
+    evaluator = next(name for name in measured.evaluators(comparison) if (name, *place) in measured.rows)
+    points = {}
+    for row in measured.rows[evaluator, *place]:
+        outcomes = mean_outcome(row, evaluator, comparison.scores)
+        asked = any(claims.counts_as(row.label, name) for name in comparison.left)
+        if asked and outcomes and (place[0], row.label) in known:
+            points[row.label] = (known[place[0], row.label], statistics.fmean(outcomes.values()))
+    if len(points) < comparison.minimum_n:
+        needed = f"needs {comparison.minimum_n} labels, has {len(points)}"
+        found.missing[needed].append(f"{comparison.statistic} and {evaluator}/{comparison.scores[0]}")
+        return
+    rho = spearman(*zip(*points.values(), strict=True))
+    if rho is None:
+        found.missing["no difference between labels"].append(f"{comparison.statistic}, {evaluator}")
+        return
+    low, high = spearman_interval(rho, len(points))
+    found.held += low > comparison.margin
+    found.against.append(1 - p_correlation_above(rho, len(points), comparison.margin))
+    found.evidence.append(
+        f"{comparison.statistic} and {evaluator}/{comparison.scores[0]}: "
+        f"Spearman {rho:+.2f} [{low:+.2f}, {high:+.2f}], n = {len(points)} labels"
+    )

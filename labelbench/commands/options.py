@@ -1,0 +1,103 @@
+"""Options that several commands share, and the suite and settings that they describe."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from labelbench.settings import Settings
+    from labelbench.suite import Suite
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+
+def complete(kind: str) -> Callable[[click.Context, click.Parameter, str], list[str]]:
+    """Shell completion with the names of one kind."""
+
+    def names(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+        from labelbench.commands.listing import names_of
+
+        return [name for name in names_of(kind) if name.startswith(incomplete)]
+
+    return names
+
+
+def suite_options(command: _Command) -> _Command:
+    """Which cells: the axes and how they are run. They override the suite file, whose keys are the same words."""
+    for option in reversed(
+        [
+            click.option("--suite", default="quick", metavar="NAME|FILE.toml", shell_complete=complete("suites"),
+                         help="Suite to start from (default: quick)."),
+            click.option("--dataset", multiple=True, metavar="NAME", shell_complete=complete("datasets"),
+                         help="Data set: digits, cifar10, cifar100 or folder:PATH. Repeatable."),
+            click.option("--label", multiple=True, metavar="NAME", shell_complete=complete("labels"),
+                         help="Label, e.g. speech or npy:PATH. Repeatable."),
+            click.option("--backbone", multiple=True, metavar="NAME", shell_complete=complete("backbones"),
+                         help="Backbone, e.g. resnet32 or timm:resnet18. Repeatable."),
+            click.option("--evaluator", multiple=True, metavar="NAME", shell_complete=complete("evaluators"),
+                         help="Evaluator, e.g. accuracy. Repeatable."),
+            click.option("--seeds", metavar="N|LIST", help="Seeds 0 to N-1, or a list such as 3,7 (a single one: 3,)."),
+            click.option("--recipe", metavar="NAME", help="How networks learn: paper, paper-fast, short or quick."),
+            click.option("--epochs", type=int, help="Epochs; the recipe's milestones scale with them."),
+            click.option("--train-fraction", type=float, help="Share of the training images, above 0 to 1."),
+            click.option("--test-images", type=int, help="Measure this many test images, drawn evenly over classes."),
+            click.option("--numerics", metavar="exact|fast", help="exact: float32, same bits; fast: as the device can"),
+            click.option("--device", default="auto", metavar="auto|cpu|cuda|mps", help="Where to compute."),
+            click.option("--threads", type=int, help="Threads on a CPU (default: all cores)."),
+            click.option("--compile/--no-compile", "compiled", default=None,
+                         help="With fast numerics: compile networks, or not (default: where it is known to pay)."),
+            click.option("--jobs", type=int, default=1, metavar="N",
+                         help="Train and measure in N processes at once, the threads divided among them."),
+            click.option("--overwrite", default="missing", metavar="never|missing|always",
+                         help="missing: do what is absent, failed or interrupted; never: leave failures alone; "
+                              "always: do everything again."),
+            click.option("--results", type=click.Path(path_type=Path), metavar="DIR",
+                         help="Results folder (default: results/SUITE)."),
+        ]
+    ):  # fmt: skip
+        command = option(command)
+    return command
+
+
+def machine_options(command: _Command) -> _Command:
+    """Where files are, and whether the network may be used."""
+    for option in reversed(
+        [
+            click.option("--data-dir", type=click.Path(path_type=Path), metavar="DIR", envvar="LABELBENCH_DATA",
+                         help="Folder with data sets (LABELBENCH_DATA; default: data)."),
+            click.option("--labels-dir", type=click.Path(path_type=Path), metavar="DIR", envvar="LABELBENCH_LABELS",
+                         help="Folder with the official label arrays (LABELBENCH_LABELS)."),
+            click.option("--cache-dir", type=click.Path(path_type=Path), metavar="DIR", envvar="LABELBENCH_CACHE",
+                         help="Folder for decoded images and downloads (LABELBENCH_CACHE)."),
+            click.option("--offline", is_flag=True, help="Fetch nothing (LABELBENCH_OFFLINE=1)."),
+        ]
+    ):  # fmt: skip
+        command = option(command)
+    return command
+
+
+def settings_of(options: dict[str, Any]) -> Settings:
+    """The settings that the environment and the options give."""
+    from labelbench.settings import Settings
+
+    found = Settings.from_environment()
+    given = {name: options[name] for name in ("data_dir", "labels_dir", "cache_dir") if options.get(name)}
+    return replace(found, **given, offline=found.offline or bool(options.get("offline")))
+
+
+def suite_of(options: dict[str, Any]) -> Suite:
+    """The suite that the options describe.
+
+    Raises:
+        InputError: a suite file or option that cannot be used.
+    """
+    from labelbench.suite import Suite
+
+    axes = {f"{axis}s": options[axis] or None for axis in ("dataset", "label", "backbone", "evaluator")}
+    others = ("seeds", "recipe", "epochs", "train_fraction", "test_images", "numerics")
+    return Suite.load(options["suite"]).changed(**axes, **{name: options[name] for name in others})

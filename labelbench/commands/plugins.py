@@ -1,0 +1,99 @@
+"""What the commands for authors of plugins do: begin a plugin, check it, and try it beside its controls."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+
+from labelbench.authoring.checking_process import findings_of
+from labelbench.authoring.findings import FAILED, FINE, NOTED, Finding, failures, in_words
+from labelbench.authoring.scaffolding import begin_plugin
+from labelbench.commands.listing import output_console
+from labelbench.commands.options import settings_of
+from labelbench.errors import InputError, PluginError, UnknownName
+from labelbench.plugins import KINDS, plugins
+from labelbench.settings import use_settings
+
+_MARKS = {FINE: "ok", NOTED: "note", FAILED: "FAILED"}
+
+
+def kind_of(name: str, kind: str | None) -> str:
+    """Whether a name is a label, a backbone or an evaluator.
+
+    Args:
+        name: as a user writes it.
+        kind: what the user says it is, or None to find out.
+
+    Raises:
+        UnknownName: no plugin registers it, or no such kind.
+        InputError: several kinds have it.
+        PluginError: a broken plugin of that name is installed.
+    """
+    if kind is not None and kind not in KINDS:
+        raise UnknownName("kind", kind, KINDS)
+    found = plugins()
+    base = name.partition(":")[0]
+    having = [one for one in ([kind] if kind else KINDS) if base in getattr(found, f"{one}s")]
+    if len(having) > 1:
+        raise InputError(f"{base!r} is a {' and a '.join(having)}; say which is meant with --kind {having[0]}")
+    if having:
+        return having[0]
+    for broken in found.broken:
+        if base in (broken.origin.plugin, broken.origin.distribution) or repr(base) in broken.reason:
+            raise PluginError(f"plugin {broken.origin.plugin} ({broken.origin}) cannot be used: {broken.reason}")
+    known = [known for one in ([kind] if kind else KINDS) for known in getattr(found, f"{one}s")]
+    hint = "(is its plugin installed? `pip install --editable FOLDER`, then `labelbench list plugins`)"
+    raise UnknownName(kind or "label, backbone or evaluator", base, known, hint)
+
+
+def begin(kind: str, name: str) -> None:
+    """Begin a plugin in the current folder and say what to do next."""
+    folder = begin_plugin(kind, name, Path())
+    for file in sorted(path for path in folder.rglob("*") if path.is_file()):
+        click.echo(f"  {file}")
+    click.echo(f"next: pip install --editable {folder}, then labelbench check {name}, then labelbench try {name}")
+
+
+def try_plugin(name: str, kind: str | None, options: dict[str, Any], *, dry_run: bool) -> int:
+    """Train a name beside its controls and print their rows; returns the exit code."""
+    from labelbench.authoring.trial import ADVICE, carry_out_trial, trial_suite
+
+    suite = trial_suite(kind_of(name, kind), name)
+    with use_settings(settings_of(options)):
+        if dry_run:
+            click.echo(
+                f"would train {in_words(suite.labels)} on {in_words(suite.backbones)}, {suite.recipe.epochs} epochs of "
+                f"{in_words(suite.datasets)}, and measure {in_words(suite.evaluators)}"
+            )
+            return 0
+        failed = carry_out_trial(suite, Console(stderr=True), output_console())
+    click.echo(ADVICE)
+    for what, why in failed:
+        click.echo(f"failed: {what}: {why}", err=True)
+    return PluginError.exit_code if failed else 0
+
+
+def check_plugins(names: tuple[str, ...], kind: str | None, time_limit: float, options: dict[str, Any]) -> bool:
+    """Check names and print what was found; returns whether all is fine."""
+    kinds = {name: kind_of(name, kind) for name in names}
+    fine = True
+    with use_settings(settings_of(options)):
+        for name, found_kind in kinds.items():
+            origin = plugins().find(found_kind, name)[0].origin
+            click.echo(f"{found_kind} {name} ({origin})")
+            findings = findings_of(found_kind, name, time_limit)
+            _print(findings)
+            fine = fine and not failures(findings)
+    return fine
+
+
+def _print(findings: list[Finding]) -> None:
+    width = max(len(finding.check) for finding in findings)
+    for finding in findings:
+        mark = click.style(f"{_MARKS[finding.state]:6}", fg="red" if finding.state == FAILED else None)
+        click.echo(f"  {mark}  {finding.check:{width}}  {finding.text}")
+    failed = len(failures(findings))
+    click.echo(f"{failed} of {len(findings)} checks failed" if failed else f"{len(findings)} checks, all fine")

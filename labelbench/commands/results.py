@@ -1,0 +1,79 @@
+"""What the commands on finished results do: judge claims, write a report, and merge folders."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from labelbench.commands.listing import output_console
+from labelbench.errors import InputError
+from labelbench.results.store import Results
+
+
+def show_claims(folder: Path, claims_file: Path | None, form: str | None, output: Path | None) -> None:
+    """Print the verdicts on a folder, or write them to a file.
+
+    Raises:
+        InputError: no results, or a claims file that cannot be used.
+        UnknownName: no such format, or a word that a claims file does not have.
+    """
+    from labelbench.claims.files import load_claims, paper_claims
+    from labelbench.files import write_atomic
+    from labelbench.leaderboard.exports import claims_alone, export_claims, to_rich
+    from labelbench.leaderboard.leaderboard import Leaderboard
+
+    results = _results(folder)
+    claims = load_claims(claims_file) if claims_file else paper_claims()
+    board = Leaderboard.of(results, claims)
+    if not board.verdicts:
+        raise InputError(
+            f"{folder} holds no measurement of a trained network; `labelbench run --results {folder}` does"
+        )
+    if form is None and output is None:
+        output_console().print(to_rich(claims_alone(board)))
+        return
+    text = export_claims(board, form or "markdown")
+    if output is None:
+        click.echo(text, nl=False)
+    else:
+        write_atomic(output, text.encode())
+
+
+def write_report_of(folder: Path, output: Path | None, claims_file: Path | None) -> None:
+    """Write the report of a folder and say where it is.
+
+    Raises:
+        InputError: no results, a folder where a file is asked for, or a claims file that cannot be used.
+        UnknownName: a word that a claims file does not have.
+    """
+    from labelbench.claims.files import load_claims
+    from labelbench.report.page import write_report
+
+    results = _results(folder)
+    if output is not None and output.is_dir():
+        raise InputError(f"--output {output} is a folder; expected a file, such as {output / 'report.html'}")
+    claims = load_claims(claims_file) if claims_file else None
+    if next(results.finished(), None) is None:
+        raise InputError(f"{folder} holds no results; `labelbench run --results {folder}` makes some")
+    click.echo(write_report(results, output, claims))
+
+
+def merge_folders(folders: Sequence[Path], into: Path) -> None:
+    """Merge results folders and say what was done.
+
+    Raises:
+        InputError: a folder holds no results.
+        ConflictError: two folders have different results under one name.
+    """
+    from labelbench.results.merging import merge
+
+    done = merge(folders, into)
+    click.echo(f"{into}: {done.copied} files copied, {done.same} were there already; `labelbench leaderboard {into}`")
+
+
+def _results(folder: Path) -> Results:
+    if not folder.is_dir():
+        raise InputError(f"{folder} is no results folder; `labelbench run --results {folder}` makes one")
+    return Results(folder)

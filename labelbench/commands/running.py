@@ -1,0 +1,153 @@
+"""What the commands do: plan, run, and show, with the options as the command line gives them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from rich.console import Console
+
+from labelbench.api import carry_out, planned
+from labelbench.commands.listing import output_console
+from labelbench.commands.options import settings_of, suite_of
+from labelbench.errors import InputError
+from labelbench.results.store import Results
+from labelbench.settings import use_settings
+
+if TYPE_CHECKING:
+    from labelbench.leaderboard.leaderboard import Leaderboard
+    from labelbench.running.planning import Plan
+
+SOME_FAILED = 3
+
+
+def run_suite(options: dict[str, Any], *, dry_run: bool) -> int:
+    """Do what is missing; print the leaderboard, the verdicts and where the report is; returns the exit code."""
+    with use_settings(settings_of(options)):
+        plan, results = _planned(options)
+        if dry_run:
+            _print_plan(plan, results)
+            return 0
+        from labelbench.leaderboard.exports import to_rich
+        from labelbench.report.page import FILE as REPORT
+        from labelbench.running.progress import Reporter
+
+        errors = Console(stderr=True)
+        with Reporter(errors) as reporter:
+            reporter.line(_headline(plan))
+            outcome, board = carry_out(plan, results, reporter, overwrite=options["overwrite"], jobs=options["jobs"])
+        output_console().print(to_rich(board, headline_last=True))
+        for name in ("leaderboard.md", REPORT):
+            errors.print(f"{results.folder / name}", highlight=False, markup=False, soft_wrap=True)
+        if not outcome.failures:
+            return 0
+        for what, why in outcome.failures:
+            click.echo(f"failed: {what}: {why}", err=True)
+        click.echo(f"{len(outcome.failures)} part(s) failed; the same command tries them again", err=True)
+        return SOME_FAILED
+
+
+def show_plan(options: dict[str, Any], *, measure: bool) -> None:
+    """Print the plan; with ``measure`` also how long the missing trainings would take."""
+    with use_settings(settings_of(options)):
+        plan, results = _planned(options)
+        _print_plan(plan, results)
+        if measure:
+            from labelbench.running.estimate import estimate
+
+            for line in estimate(plan):
+                click.echo(line)
+
+
+def show_profile(options: dict[str, Any]) -> None:
+    """Print where the time of a step goes, for each data set, backbone and shape of label of a suite."""
+    with use_settings(settings_of(options)):
+        plan, _ = _planned(options)
+        from labelbench.running.materials import Materials
+        from labelbench.running.profiling import profile
+
+        materials = Materials()
+        kinds = {(run.dataset, run.backbone, materials.labels(run).shape): run for run in reversed(plan.trainings)}
+        for run in reversed(kinds.values()):
+            for line in profile(run, materials).lines():
+                click.echo(line)
+
+
+def show_leaderboard(folder: Path, form: str | None, output: Path | None, *, explain: bool) -> None:
+    """Print the leaderboard of a folder, or write it to a file; ``explain`` prints what its columns mean."""
+    from labelbench.files import write_atomic
+    from labelbench.leaderboard.exports import export, to_rich
+    from labelbench.leaderboard.leaderboard import Leaderboard
+
+    if not folder.is_dir():
+        raise InputError(f"{folder} is no results folder; `labelbench run --results {folder}` makes one")
+    board = Leaderboard.of(Results(folder))
+    if not board.tables and not board.failures:
+        raise InputError(f"{folder} holds no results; `labelbench run --results {folder}` makes some")
+    if form is None and output is None:
+        output_console().print(to_rich(board))
+        if explain:
+            for line in _explanations(board):
+                click.echo(line)
+        return
+    text = export(board, form or "markdown")
+    if output is None:
+        click.echo(text, nl=False)
+    else:
+        write_atomic(output, text.encode())
+
+
+def _explanations(board: Leaderboard) -> Iterator[str]:
+    """A line for each column of the evaluators' tables."""
+    from labelbench.registry import evaluator
+
+    for name in dict.fromkeys(column.evaluator for table in board.tables for column in table.columns):
+        for score, text in evaluator(name).explanations.items():
+            yield f"{name}/{score}: {text}"
+
+
+def _planned(options: dict[str, Any]) -> tuple[Plan, Results]:
+    machine = {name: options[name] for name in ("device", "threads", "compiled", "jobs", "overwrite")}
+    return planned(suite_of(options), options["results"], **machine)
+
+
+def _headline(plan: Plan) -> str:
+    trainings, cells = len(plan.todo_trainings), len(plan.todo_cells)
+    if not trainings and not cells:
+        return f"suite {plan.suite.name}: nothing to do, all {len(plan.cells)} measurements are there"
+    return (
+        f"suite {plan.suite.name}: {trainings} of {len(plan.trainings)} trainings and "
+        f"{cells} of {len(plan.cells)} measurements to do"
+    )
+
+
+def _print_plan(plan: Plan, results: Results) -> None:
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for heading in ("dataset", "backbone", "label", "trainings", "measurements"):
+        table.add_column(heading, overflow="fold")
+    todo_trainings, todo_cells = set(plan.todo_trainings), set(plan.todo_cells)
+    rows: dict[tuple[str, str, str], list[int]] = {}
+    for run in plan.trainings:
+        counts = rows.setdefault((run.dataset, run.backbone, run.label), [0, 0, 0, 0])
+        counts[0] += run not in todo_trainings
+        counts[1] += 1
+    for cell in plan.cells:
+        counts = rows.setdefault((cell.run.dataset, cell.run.backbone, cell.run.label), [0, 0, 0, 0])
+        counts[2] += cell not in todo_cells
+        counts[3] += 1
+    for key, (trained, trainings, measured, cells) in rows.items():
+        counts_shown = (f"{trained}/{trainings} done" if trainings else "", f"{measured}/{cells} done" if cells else "")
+        table.add_row(*map(Text, (*key, *counts_shown)))
+    console = output_console()
+    console.print(table)
+    suite = plan.suite
+    seeds = ", ".join(map(str, suite.seeds))
+    numerics = plan.trainings[0].numerics if plan.trainings else "labels alone"
+    console.print(Text(f"{_headline(plan)}; seeds {seeds}; recipe {suite.recipe.name}, {suite.recipe.epochs} epochs"))
+    console.print(Text(f"numerics: {numerics}; results: {results.folder}"))

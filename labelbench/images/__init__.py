@@ -1,0 +1,1 @@
+"""Images of data sets as arrays: found, decoded once, kept, and checked."""

@@ -1,0 +1,188 @@
+"""The leaderboard for programs: tidy CSV, and JSON that reads back to the same leaderboard."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from typing import Any
+
+from labelbench.claims.claim import Verdict
+from labelbench.claims.correlations import Correlation
+from labelbench.errors import InputError
+from labelbench.leaderboard.leaderboard import Column, Leaderboard, Row, Table, Value
+from labelbench.leaderboard.reported import Reported
+from labelbench.leaderboard.standings import Difference
+from labelbench.results.spread import Paired
+from labelbench.results.tables import Flag
+
+SCHEMA = 1
+DIRECTIONS = {True: "higher is better", False: "lower is better", None: ""}
+_HEADINGS = (
+    *("dataset", "backbone", "label", "settings", "evaluator", "score", "unit", "direction"),
+    *("mean", "std", "n", "low", "high", "interval_of", "seeds", "values", "best", "flags", "note"),
+    *("reference", "difference", "difference_low", "difference_high", "difference_n"),
+    *("reported", "reported_difference", "reported_by"),
+)
+_VERDICT_HEADINGS = ("claim", "text", "dataset", "backbone", "settings", "attack", "verdict", "missing", "evidence")
+
+
+def to_csv(board: Leaderboard) -> str:
+    """Tidy CSV: one line per row and score of the evaluators' tables, and nothing that is no score.
+
+    Lists inside a cell are separated by spaces (seeds, their values) or semicolons.
+    """
+    differences = {_place(one, one.column.key): one for one in board.differences}
+    reported: dict[tuple[str, ...], list[Reported]] = {}
+    for each in board.reported:
+        reported.setdefault(_place(each, each.score), []).append(each)
+    lines = []
+    for row, column, value in _values(board):
+        difference = differences.get(_place(row, column.key))
+        printed = reported.get(_place(row, column.key), [])
+        lines.append(
+            [
+                *(row.dataset, row.backbone, row.label, board.legend.get(row.settings, "")),
+                *(column.evaluator, column.score, column.unit, DIRECTIONS[column.higher_is_better]),
+                *map(_number, (value.mean, value.std)),
+                len(value.seeds),
+                *map(_number, value.interval or (None, None)),
+                value.interval_of,
+                " ".join(map(str, value.seeds)),
+                " ".join(map(_number, value.numbers)),
+                "yes" if value.best else "",
+                "; ".join(f"{flag.name} {flag.raised}/{flag.measured}" for flag in row.flags),
+                value.note,
+                *_difference_cells(difference),
+                "; ".join(_number(each.reported) for each in printed),
+                "; ".join(_number(each.difference) for each in printed),
+                "; ".join(each.source for each in printed),
+            ]
+        )
+    return _csv(_HEADINGS, lines)
+
+
+def verdicts_to_csv(board: Leaderboard) -> str:
+    """One line per verdict."""
+    return _csv(
+        _VERDICT_HEADINGS,
+        [
+            [
+                *(one.claim, one.text, one.dataset, one.backbone, board.legend.get(one.settings, ""), one.attack),
+                *(one.outcome, "; ".join(one.missing), "; ".join(one.evidence)),
+            ]
+            for one in board.verdicts
+        ],
+    )
+
+
+def to_json(board: Leaderboard) -> str:
+    """Everything that the leaderboard holds, as JSON of ``labelbench/leaderboard/leaderboard.schema.json``."""
+    headline = board.headline
+    facts: dict[str, Any] = {
+        "schema": SCHEMA,
+        "name": board.name,
+        "legend": dict(board.legend),
+        "headline": [column.key for column in headline.columns] if headline else [],
+        "tables": [_table_facts(table) for table in board.tables],
+        "differences": [asdict(one) for one in board.differences],
+        "verdicts": [asdict(one) for one in board.verdicts],
+        "correlations": [asdict(one) for one in board.correlations],
+        "reported": [{**asdict(one), "difference": one.difference} for one in board.reported],
+        "remarks": list(board.remarks),
+        "failures": [{"what": what, "why": why} for what, why in board.failures],
+    }
+    return json.dumps(facts, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def from_json(text: str) -> Leaderboard:
+    """The leaderboard that :func:`to_json` wrote.
+
+    Raises:
+        InputError: it is no JSON, or not of this schema.
+    """
+    try:
+        facts = json.loads(text)
+    except ValueError as error:
+        raise InputError(f"no leaderboard: not JSON ({error})") from error
+    if not isinstance(facts, dict) or facts.get("schema") != SCHEMA or "tables" not in facts:
+        raise InputError(f"no leaderboard of schema {SCHEMA}; `labelbench leaderboard DIR --format json` writes one")
+    return Leaderboard(
+        facts["name"],
+        tuple(map(_table_of, facts["tables"])),
+        facts["legend"],
+        tuple(facts["remarks"]),
+        tuple((one["what"], one["why"]) for one in facts["failures"]),
+        tuple(
+            Difference(**{**one, "column": Column(**one["column"]), "paired": Paired(**_tuples(one["paired"]))})
+            for one in facts["differences"]
+        ),
+        tuple(Verdict(**_tuples(one)) for one in facts["verdicts"]),
+        tuple(Correlation(**_tuples(one)) for one in facts["correlations"]),
+        tuple(Reported(**{key: one[key] for key in one if key != "difference"}) for one in facts["reported"]),
+    )
+
+
+def _table_facts(table: Table) -> dict[str, Any]:
+    return {
+        "title": table.title,
+        "columns": [{**asdict(column), "key": column.key} for column in table.columns],
+        "rows": [_row_facts(row) for row in table.rows],
+    }
+
+
+def _row_facts(row: Row) -> dict[str, Any]:
+    values = {key: {**asdict(value), "interval_of": value.interval_of} for key, value in row.values.items()}
+    return {**asdict(row), "values": values}
+
+
+def _table_of(facts: Mapping[str, Any]) -> Table:
+    columns = tuple(Column(**{key: one[key] for key in one if key != "key"}) for one in facts["columns"])
+    return Table(facts["title"], columns, tuple(map(_row_of, facts["rows"])))
+
+
+def _row_of(facts: Mapping[str, Any]) -> Row:
+    values = {
+        key: Value(**_tuples({name: value[name] for name in value if name != "interval_of"}))
+        for key, value in facts["values"].items()
+    }
+    flags = tuple(Flag(**flag) for flag in facts["flags"])
+    return Row(**{**_tuples(facts), "values": values, "flags": flags})
+
+
+def _tuples(facts: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: tuple(value) if isinstance(value, list) else value for key, value in facts.items()}
+
+
+def _values(board: Leaderboard) -> Iterator[tuple[Row, Column, Value]]:
+    for table in board.evaluator_tables:
+        for row in table.rows:
+            for column in table.columns:
+                if column.key in row.values:
+                    yield row, column, row.values[column.key]
+
+
+def _place(one: Row | Difference | Reported, key: str) -> tuple[str, ...]:
+    return one.dataset, one.backbone, one.label, one.settings, key
+
+
+def _difference_cells(one: Difference | None) -> list[object]:
+    if one is None:
+        return [""] * 5
+    low, high = one.paired.interval or (None, None)
+    return [one.reference, _number(one.paired.mean), _number(low), _number(high), one.paired.n]
+
+
+def _number(number: float | None) -> str:
+    """Digits that read back to the same number."""
+    return "" if number is None else repr(number)
+
+
+def _csv(headings: tuple[str, ...], lines: list[list[object]]) -> str:
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(headings)
+    writer.writerows(lines)
+    return buffer.getvalue()

@@ -1,0 +1,180 @@
+"""The leaderboard as a rich table, markdown, LaTeX, HTML, CSV or JSON."""
+
+from __future__ import annotations
+
+import html
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from labelbench.claims.claim import OUTCOMES
+from labelbench.errors import UnknownName
+from labelbench.leaderboard.data import to_csv, to_json, verdicts_to_csv
+from labelbench.leaderboard.latex import to_latex
+from labelbench.leaderboard.leaderboard import Leaderboard
+from labelbench.leaderboard.pages import READING, Grid, sections_of
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+__all__ = [
+    "FORMATS",
+    "claims_alone",
+    "export",
+    "export_claims",
+    "html_fragment",
+    "to_csv",
+    "to_html",
+    "to_json",
+    "to_latex",
+    "to_markdown",
+    "to_rich",
+]
+
+
+# What stays in sight when a terminal has scrolled, in this order.
+_LAST = {"claims": 1, "headline": 2}
+
+
+def to_markdown(board: Leaderboard) -> str:
+    """GitHub-flavoured markdown."""
+    lines = [f"# {_cell(board.name)}", "", READING, ""]
+    for section in sections_of(board):
+        lines += [f"## {_cell(section.title)}", ""]
+        if section.grid:
+            text = section.grid
+            lines += [_line([_cell(name) for name in text.headings])]
+            lines += [_line(["---" if index < text.text_columns else "---:" for index in range(len(text.headings))])]
+            lines += [_line(cells) for cells in _marked(text, "**{}**", _cell)]
+            lines += [""]
+        lines += [*(f"- {_cell(note)}" for note in section.notes), ""]
+    page = "\n".join(lines)
+    while "\n\n\n" in page:
+        page = page.replace("\n\n\n", "\n\n")
+    return page.rstrip() + "\n"
+
+
+def to_html(board: Leaderboard) -> str:
+    """Plain tables in one page without script or style."""
+    lines = [
+        "<!DOCTYPE html>",
+        '<html lang="en">',
+        f'<head><meta charset="utf-8"><title>{_text(board.name)}</title></head>',
+        "<body>",
+        html_fragment(board),
+        "</body>",
+        "</html>",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def html_fragment(board: Leaderboard) -> str:
+    """What stands in the body of :func:`to_html`, for a page that is there already."""
+    lines = [f"<h1>{_text(board.name)}</h1>", f"<p>{_text(READING)}</p>"]
+    for section in sections_of(board):
+        lines += [f"<h2>{_text(section.title)}</h2>"]
+        if section.grid:
+            lines += ["<table>", f"<tr>{_cells('th', map(_text, section.grid.headings))}</tr>"]
+            lines += [
+                f"<tr>{_cells('td', cells)}</tr>" for cells in _marked(section.grid, "<strong>{}</strong>", _text)
+            ]
+            lines += ["</table>"]
+        if section.notes:
+            lines += ["<ul>", *(f"<li>{_text(note)}</li>" for note in section.notes), "</ul>"]
+    return "\n".join(lines)
+
+
+def to_rich(board: Leaderboard, *, headline_last: bool = False) -> RenderableType:
+    """Tables for a terminal.
+
+    Args:
+        board: any.
+        headline_last: whether the headline and how many claims hold come last, where they stay in sight.
+    """
+    from rich import box
+    from rich.console import Group
+    from rich.table import Table as RichTable
+    from rich.text import Text
+
+    parts: list[RenderableType] = []
+    sections = sorted(sections_of(board), key=lambda section: headline_last and _LAST.get(section.kind, 0))
+    for section in sections:
+        if section.grid is None:
+            parts += [Text(READING), *map(Text, section.notes)]
+            continue
+        text = section.grid
+        shown_table = RichTable(title=Text(section.title), title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+        for index, name in enumerate(text.headings):
+            shown_table.add_column(Text(name), justify="left" if index < text.text_columns else "right")
+        for line, cells in enumerate(text.cells):
+            styles = ("bold" if (line, place) in text.bold else "" for place in range(len(cells)))
+            shown_table.add_row(*(Text(cell, style) for cell, style in zip(cells, styles, strict=True)))
+        parts += [shown_table, *(Text(f"  {note}") for note in section.notes), Text("")]
+    if headline_last and board.verdicts:
+        counts = Counter(verdict.outcome for verdict in board.verdicts)
+        parts += [Text("Verdicts on the claims: " + ", ".join(f"{counts[word]} {word}" for word in OUTCOMES))]
+    return Group(*parts)
+
+
+FORMATS: Mapping[str, Callable[[Leaderboard], str]] = {
+    "markdown": to_markdown,
+    "csv": to_csv,
+    "json": to_json,
+    "latex": to_latex,
+    "html": to_html,
+}
+
+
+def export(board: Leaderboard, form: str) -> str:
+    """The leaderboard in one of :data:`FORMATS`; equal leaderboards give equal text.
+
+    Raises:
+        UnknownName: no such format.
+    """
+    if form not in FORMATS:
+        raise UnknownName("format", form, FORMATS)
+    return FORMATS[form](board)
+
+
+def claims_alone(board: Leaderboard) -> Leaderboard:
+    """The verdicts and correlations of a leaderboard, without its tables."""
+    return replace(board, tables=(), differences=(), reported=())
+
+
+def export_claims(board: Leaderboard, form: str) -> str:
+    """The verdicts and correlations in one of :data:`FORMATS`; CSV has a line for each verdict.
+
+    Raises:
+        UnknownName: no such format.
+    """
+    if form == "csv":
+        return verdicts_to_csv(board)
+    return export(claims_alone(board), form)
+
+
+def _marked(table: Grid, bold: str, escape: Callable[[str], str]) -> Iterator[list[str]]:
+    """The rows of a grid, escaped, and what is bold put into ``bold``."""
+    for line, cells in enumerate(table.cells):
+        texts = [escape(cell) for cell in cells]
+        yield [bold.format(text) if (line, place) in table.bold else text for place, text in enumerate(texts)]
+
+
+def _line(cells: list[str]) -> str:
+    return "| " + " | ".join(cells) + " |"
+
+
+def _cell(text: str) -> str:
+    """Text that neither breaks a markdown table nor is read as markup."""
+    for mark in "\\`*_|~":
+        text = text.replace(mark, f"\\{mark}")
+    text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return " ".join(text.replace("](", "]\\(").split())
+
+
+def _text(text: str) -> str:
+    return html.escape(text)
+
+
+def _cells(kind: str, texts: Iterable[str]) -> str:
+    return "".join(f"<{kind}>{text}</{kind}>" for text in texts)

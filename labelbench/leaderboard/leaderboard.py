@@ -1,0 +1,279 @@
+"""The leaderboard: one headline table and one table per evaluator, from finished measurements, and what follows.
+
+Rows are averaged over seeds and nothing else: results that differ in any other setting stand in rows of their own,
+each marked with a letter that a legend explains. Equal inputs give equal bytes.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from labelbench.claims.claim import Claims, Verdict
+from labelbench.claims.correlations import Correlation, correlations
+from labelbench.claims.files import paper_claims
+from labelbench.claims.judging import judge
+from labelbench.evaluation import Score
+from labelbench.leaderboard.reported import Reported, reported_beside
+from labelbench.leaderboard.standings import Difference, differences_to_reference, with_best
+from labelbench.machine.garbage import collector_paused
+from labelbench.results.grouping import (
+    Group,
+    ambiguous_labels,
+    flags_of,
+    group_of,
+    letter_of,
+    newest_versions,
+    settings_by_record,
+    shown_label,
+)
+from labelbench.results.spread import of_number, standard_deviation, t_interval
+from labelbench.results.store import Record, Results
+from labelbench.results.tables import Column, Flag, Row, Table, Value
+from labelbench.runs import RunSpec
+
+__all__ = ["HEADLINE", "Column", "Leaderboard", "Row", "Table", "Value", "build"]
+
+HEADLINE = "Leaderboard"
+_DRAWN = "drawn again with each seed: its spread contains the draw"
+
+
+@dataclass(frozen=True)
+class Leaderboard:
+    """All tables of a results folder.
+
+    Attributes:
+        name: of the suite.
+        tables: the headline table first, if there is one.
+        legend: what each settings letter stands for.
+        remarks: results left out, and why.
+        failures: ``(what, why)`` of everything that failed.
+        differences: of the headline's scores to the reference label, paired by seed.
+        verdicts: on every claim.
+        correlations: of statistics of labels with outcomes.
+        reported: numbers that others printed, beside ours.
+    """
+
+    name: str
+    tables: tuple[Table, ...]
+    legend: Mapping[str, str]
+    remarks: tuple[str, ...]
+    failures: tuple[tuple[str, str], ...]
+    differences: tuple[Difference, ...] = ()
+    verdicts: tuple[Verdict, ...] = ()
+    correlations: tuple[Correlation, ...] = ()
+    reported: tuple[Reported, ...] = ()
+
+    @staticmethod
+    @collector_paused()
+    def of(results: Results, claims: Claims | None = None) -> Leaderboard:
+        """The leaderboard of a results folder.
+
+        Args:
+            results: the folder.
+            claims: judged on it; None for those of the paper.
+
+        Raises:
+            InputError: a file in it is damaged or no record.
+        """
+        asked = results.suite_facts()
+        found = list(results.finished())
+        return build(
+            [one for one in found if isinstance(one, Record)],
+            name=asked.get("name", results.folder.name),
+            headline=tuple(asked.get("headline", ())),
+            failures=[one for one in found if not isinstance(one, Record)],
+            claims=claims,
+        )
+
+    @property
+    def headline(self) -> Table | None:
+        """The table of the chosen columns, if there is one."""
+        return next((table for table in self.tables if table.title == HEADLINE), None)
+
+    @property
+    def evaluator_tables(self) -> tuple[Table, ...]:
+        """One table for each evaluator."""
+        return tuple(table for table in self.tables if table.title != HEADLINE)
+
+
+def build(
+    records: Sequence[Record],
+    *,
+    name: str = "leaderboard",
+    headline: Sequence[str] = (),
+    failures: Sequence[tuple[str, str]] = (),
+    claims: Claims | None = None,
+) -> Leaderboard:
+    """A leaderboard from records in any order.
+
+    Args:
+        records: finished measurements.
+        name: shown as title.
+        headline: ``evaluator/score`` of each column of the first table.
+        failures: ``(what, why)``.
+        claims: judged on them; None for those of the paper.
+    """
+    claims = claims or paper_claims()
+    current, remarks = newest_versions(records)
+    settings = settings_by_record(current)
+    legend = {text: letter_of(index) for index, text in enumerate(sorted({text for text in settings if text}))}
+    groups: dict[Group, dict[str, list[Record]]] = defaultdict(lambda: defaultdict(list))
+    runs: dict[str, RunSpec] = {}
+    for record, text in sorted(zip(current, settings, strict=True), key=_order):
+        letter = legend.get(text, "")
+        runs.setdefault(letter, record.cell.run)
+        groups[group_of(record, letter)][record.cell.evaluator].append(record)
+    recipes = {letter: run.recipe for letter, run in runs.items() if letter}
+    full_data = frozenset(letter for letter, run in runs.items() if run.train_fraction == 1)
+    ambiguous = ambiguous_labels(groups)
+    evaluators = sorted({record.cell.evaluator for record in current})
+    flags = {group: flags_of(found) for group, found in groups.items()}
+    tables = [with_best(_evaluator_table(evaluator, groups, flags, ambiguous)) for evaluator in evaluators]
+    first = _headline_table(headline, tables, groups, flags, ambiguous)
+    columns = first.columns if first else tuple(table.columns[0] for table in tables if table.columns)
+    return Leaderboard(
+        name,
+        (*([with_best(first)] if first else ()), *tables),
+        {letter: text for text, letter in legend.items()},
+        tuple(remarks),
+        tuple(failures),
+        differences_to_reference(tables, columns, claims),
+        judge(claims, tables, recipes),
+        correlations(claims.correlate, tables, [column.key for column in columns]),
+        reported_beside(tables, claims, full_data),
+    )
+
+
+_Groups = Mapping[Group, Mapping[str, list[Record]]]
+
+
+def _order(pair: tuple[Record, str]) -> tuple[Any, ...]:
+    """What puts records, with their settings, in one order whatever the order they came in."""
+    record, settings = pair
+    run = record.cell.run
+    identity = str(record.facts["label"]["identity"])
+    return run.dataset, run.backbone, run.label, settings, identity, record.cell.evaluator, run.seed
+
+
+def _evaluator_table(
+    evaluator: str, groups: _Groups, flags: Mapping[Group, tuple[Flag, ...]], ambiguous: set[tuple[str, str]]
+) -> Table:
+    columns: dict[str, Column] = {}
+    rows = []
+    for group, found in groups.items():
+        records = found.get(evaluator, [])
+        if not records:
+            continue
+        for record in records:
+            for score in record.scores:
+                column = Column(evaluator, score.name, score.unit, score.higher_is_better)
+                columns.setdefault(column.key, column)
+        rows.append(_row(group, {evaluator: records}, flags[group], columns, ambiguous))
+    ordered = tuple(columns.values())
+    return Table(evaluator, ordered, _sorted(rows, ordered))
+
+
+def _headline_table(
+    headline: Sequence[str],
+    tables: Sequence[Table],
+    groups: _Groups,
+    flags: Mapping[Group, tuple[Flag, ...]],
+    ambiguous: set[tuple[str, str]],
+) -> Table | None:
+    """The chosen columns of all evaluators side by side; scores of labels alone join every row of their label."""
+    known = {column.key: column for table in tables for column in table.columns}
+    columns = tuple(known[key] for key in headline if key in known)
+    if not columns:
+        return None
+    evaluators = {column.evaluator for column in columns}
+    alone = {
+        (group.dataset, group.label, group.label_identity): found
+        for group, found in groups.items()
+        if not group.backbone
+    }
+    rows = []
+    for group, found in groups.items():
+        if not group.backbone:
+            continue
+        of_label = alone.get((group.dataset, group.label, group.label_identity), {})
+        chosen = {name: records for name, records in {**of_label, **found}.items() if name in evaluators}
+        if any(name in chosen for name in found):
+            rows.append(_row(group, chosen, flags[group], known, ambiguous))
+    return Table(HEADLINE, columns, _sorted(rows, columns))
+
+
+def _row(
+    group: Group,
+    found: Mapping[str, list[Record]],
+    flags: tuple[Flag, ...],
+    columns: Mapping[str, Column],
+    ambiguous: set[tuple[str, str]],
+) -> Row:
+    values: dict[str, Value] = {}
+    drawn_again = any(record.cell.run.label_seed is not None for records in found.values() for record in records)
+    notes: dict[str, None] = {_DRAWN: None} if drawn_again else {}
+    for evaluator, records in found.items():
+        by_score: dict[str, dict[int, Score]] = defaultdict(dict)
+        for record in sorted(records, key=lambda record: record.cell.run.seed):
+            notes.update(dict.fromkeys(record.facts["label"].get("notes", ())))
+            if record.diverged:
+                notes[f"seed {record.cell.run.seed} diverged"] = None
+            for score in record.scores:
+                by_score[score.name][record.cell.run.seed] = score
+        for name, scores in by_score.items():
+            key = f"{evaluator}/{name}"
+            values[key] = _value(scores, columns[key].unit)
+    seeds = {record.cell.run.seed for records in found.values() for record in records if record.cell.run.backbone}
+    return Row(
+        group.dataset,
+        group.backbone,
+        shown_label(group, ambiguous),
+        group.settings,
+        tuple(sorted(seeds)),
+        values,
+        tuple(notes),
+        flags,
+    )
+
+
+def _value(scores: Mapping[int, Score], unit: str) -> Value:
+    known = {seed: score.value for seed, score in scores.items() if score.value is not None}
+    notes = dict.fromkeys(score.note for score in scores.values() if score.note)
+    numbers = list(known.values())
+    counts = [scores[seed].count for seed in known]
+    step = 1 / min(count or 1 for count in counts) if unit == "share" and counts and all(counts) else 0.0
+    if len(numbers) == 1:
+        interval = scores[next(iter(known))].interval
+    else:
+        interval = t_interval(numbers, least=of_number(step))
+        if interval and unit == "share" and min(numbers) >= 0 and max(numbers) <= 1:
+            # No share lies outside, and no coverage is lost by saying so.
+            interval = max(0.0, interval[0]), min(1.0, interval[1])
+    return Value(
+        mean=statistics.fmean(numbers) if numbers else None,
+        std=standard_deviation(numbers),
+        seeds=tuple(known),
+        interval=interval,
+        note="; ".join(notes),
+        numbers=tuple(numbers),
+        step=step,
+    )
+
+
+def _sorted(rows: Iterable[Row], columns: Sequence[Column]) -> tuple[Row, ...]:
+    """Rows by data set and backbone, the best in the first column first, then by name."""
+
+    def rank(row: Row) -> tuple[Any, ...]:
+        value = row.values.get(columns[0].key) if columns else None
+        mean = value.mean if value else None
+        if mean is None or columns[0].higher_is_better is None:
+            goodness = (mean is None, 0.0)
+        else:
+            goodness = (False, -mean if columns[0].higher_is_better else mean)
+        return (row.dataset, row.backbone, goodness, row.label, row.settings)
+
+    return tuple(sorted(rows, key=rank))

@@ -1,0 +1,155 @@
+"""Results as plain records, for notebooks: one record per score, and the leaderboard as HTML."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, fields
+from functools import cached_property
+from typing import Any, overload
+
+from labelbench.errors import UnknownName
+from labelbench.leaderboard.exports import html_fragment
+from labelbench.leaderboard.leaderboard import Leaderboard
+from labelbench.machine.garbage import collector_paused
+from labelbench.results.store import Record, Results
+
+
+@dataclass(frozen=True)
+class ScoreRecord:
+    """One score of one run by one evaluator.
+
+    Attributes:
+        dataset, backbone, label: names as the user wrote them; ``backbone`` is empty where labels alone are measured.
+        seed: of the run.
+        evaluator, score: ``evaluator/score`` is the column of the leaderboard.
+        value: a share from 0 to 1 where ``unit`` is ``"share"``; None where it means nothing (``note`` says why).
+        unit: ``"share"``, a unit in words (``"bits"``, ``"epochs"``), or empty.
+        higher_is_better: True, False, or None where neither is.
+        low, high: 95 % interval over the images, or None.
+        count: how many images (pairs, classes) the value is taken over, or None.
+        note: what the reader must know about the value.
+        train_fraction: share of the training images, 0 to 1.
+        recipe, epochs: how the network was trained.
+        numerics: how numbers were computed.
+        run: ten hexadecimal digits that identify the run, as in the name of its folder.
+    """
+
+    dataset: str
+    backbone: str
+    label: str
+    seed: int
+    evaluator: str
+    score: str
+    value: float | None
+    unit: str
+    higher_is_better: bool | None
+    low: float | None
+    high: float | None
+    count: int | None
+    note: str
+    train_fraction: float
+    recipe: str
+    epochs: int
+    numerics: str
+    run: str
+
+
+class ScoreTable(Sequence[ScoreRecord]):
+    """All scores of a results folder, in the order of its paths: a sequence of :class:`ScoreRecord`.
+
+    A notebook shows it as the leaderboard. ``pandas.DataFrame(table)`` and ``pandas.DataFrame(table.columns)``
+    make a data frame with the fields of the records as columns; pandas itself is not needed here.
+
+    Attributes:
+        failures: ``(what, why)`` of everything that failed and has not succeeded since.
+    """
+
+    def __init__(
+        self, records: Iterable[ScoreRecord], leaderboard: Leaderboard, failures: Iterable[tuple[str, str]] = ()
+    ) -> None:
+        self._records = tuple(records)
+        self.failures = tuple(failures)
+        self._leaderboard = leaderboard
+
+    @staticmethod
+    @collector_paused()
+    def of(results: Results) -> ScoreTable:
+        """The scores of a results folder.
+
+        Raises:
+            InputError: a file in it is damaged or no record.
+        """
+        records = [found for record in results.records() for found in _records_of(record)]
+        return ScoreTable(records, Leaderboard.of(results), results.failures())
+
+    @property
+    def leaderboard(self) -> Leaderboard:
+        """The same results as tables: rows averaged over seeds, a headline table first."""
+        return self._leaderboard
+
+    @cached_property
+    def columns(self) -> dict[str, list[Any]]:
+        """The records turned: for each field the values of all records, in their order."""
+        return {field.name: [getattr(record, field.name) for record in self._records] for field in fields(ScoreRecord)}
+
+    def to_dicts(self) -> list[dict[str, Any]]:
+        """Every record as a dictionary of plain values."""
+        return [asdict(record) for record in self._records]
+
+    def where(self, **values: Any) -> list[ScoreRecord]:
+        """The records whose fields have these values, e.g. ``where(evaluator="accuracy", score="nearest")``.
+
+        Raises:
+            UnknownName: a record has no such field.
+        """
+        names = [field.name for field in fields(ScoreRecord)]
+        for name in values:
+            if name not in names:
+                raise UnknownName("field", name, names)
+        return [
+            record for record in self._records if all(getattr(record, name) == value for name, value in values.items())
+        ]
+
+    @overload
+    def __getitem__(self, index: int) -> ScoreRecord: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[ScoreRecord]: ...
+    def __getitem__(self, index: int | slice) -> ScoreRecord | Sequence[ScoreRecord]:
+        return self._records[index]
+
+    def __len__(self) -> int:
+        return len(self._records)
+
+    def __repr__(self) -> str:
+        failed = f", {len(self.failures)} failed" if self.failures else ""
+        return f"<ScoreTable {self._leaderboard.name!r}: {len(self)} scores{failed}>"
+
+    def _repr_html_(self) -> str:
+        """The leaderboard as HTML: tables, notes and settings, every text escaped."""
+        return html_fragment(self._leaderboard)
+
+
+def _records_of(record: Record) -> Iterator[ScoreRecord]:
+    run = record.cell.run
+    for score in record.scores:
+        low, high = score.interval or (None, None)
+        yield ScoreRecord(
+            dataset=run.dataset,
+            backbone=run.backbone,
+            label=run.label,
+            seed=run.seed,
+            evaluator=record.cell.evaluator,
+            score=score.name,
+            value=score.value,
+            unit=score.unit,
+            higher_is_better=score.higher_is_better,
+            low=low,
+            high=high,
+            count=score.count,
+            note=score.note,
+            train_fraction=run.train_fraction,
+            recipe=run.recipe.name,
+            epochs=run.recipe.epochs,
+            numerics=str(run.numerics),
+            run=run.id,
+        )

@@ -1,0 +1,110 @@
+"""What stands out in a table: the values separated from all others, and differences paired by seed."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from labelbench.claims.claim import Claims
+from labelbench.results.spread import Paired, disjoint, paired
+from labelbench.results.tables import Column, Row, Table, Value
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One score of one label less that of the reference, seed by seed.
+
+    Attributes:
+        dataset, backbone, settings: what both share.
+        label: whose score it is.
+        reference: the label that is taken away.
+        column: the score.
+        paired: mean, spread and interval of the differences.
+    """
+
+    dataset: str
+    backbone: str
+    settings: str
+    label: str
+    reference: str
+    column: Column
+    paired: Paired
+
+
+def with_best(table: Table) -> Table:
+    """The table with :attr:`Value.best` set where a value is separated from every other of its place.
+
+    Values of two seeds or more are separated if the 95 % t-interval of their paired difference excludes 0; values of a
+    single seed if their intervals over the test images have no point in common; other pairs are not separated.
+    """
+    places: dict[tuple[str, str, str], list[Row]] = defaultdict(list)
+    for row in table.rows:
+        places[row.place].append(row)
+    best: dict[tuple[int, str], Value] = {}
+    for rows in places.values():
+        for column in table.columns:
+            if column.higher_is_better is not None:
+                winner = _separated_winner(rows, column)
+                if winner is not None:
+                    best[id(winner), column.key] = replace(winner.values[column.key], best=True)
+    if not best:
+        return table
+    marked = tuple(
+        replace(row, values={key: best.get((id(row), key), value) for key, value in row.values.items()})
+        for row in table.rows
+    )
+    return replace(table, rows=marked)
+
+
+def differences_to_reference(
+    tables: Sequence[Table], columns: Sequence[Column], claims: Claims
+) -> tuple[Difference, ...]:
+    """Each column of each label less that of the reference, where both share a seed.
+
+    Args:
+        tables: the evaluators' tables.
+        columns: which scores.
+        claims: say which label is the reference.
+    """
+    wanted: Mapping[str, list[Column]] = defaultdict(list)
+    for column in columns:
+        wanted[column.evaluator].append(column)
+    found = []
+    for table in tables:
+        references = {row.place: row for row in reversed(table.rows) if claims.counts_as(row.label, claims.reference)}
+        for row in table.rows:
+            reference = references.get(row.place)
+            if not row.backbone or reference is None or reference.label == row.label:
+                continue
+            for column in wanted[table.title]:
+                sides = row.values.get(column.key), reference.values.get(column.key)
+                pair = _paired(sides[0], sides[1]) if sides[0] and sides[1] else None
+                if pair:
+                    found.append(Difference(*row.place, row.label, reference.label, column, pair))
+    return tuple(sorted(found, key=lambda one: (one.dataset, one.backbone, one.settings, one.label)))
+
+
+def _separated_winner(rows: Sequence[Row], column: Column) -> Row | None:
+    sign = 1.0 if column.higher_is_better else -1.0
+    ranked = [(value.mean, row) for row in rows if (value := row.values.get(column.key)) and value.mean is not None]
+    if len(ranked) < 2:
+        return None
+    _, winner = max(ranked, key=lambda pair: sign * pair[0])
+    first = winner.values[column.key]
+    others = (row.values[column.key] for _, row in ranked if row is not winner)
+    return winner if all(_separated(first, other, sign) for other in others) else None
+
+
+def _paired(left: Value, right: Value) -> Paired | None:
+    return paired(left.by_seed, right.by_seed, max(left.step, right.step))
+
+
+def _separated(winner: Value, other: Value, sign: float) -> bool:
+    if len(winner.seeds) == len(other.seeds) == 1:
+        return bool(winner.interval and other.interval and disjoint(winner.interval, other.interval))
+    pair = _paired(winner, other)
+    if pair is None or pair.interval is None:
+        return False
+    low, high = pair.interval
+    return low > 0 if sign > 0 else high < 0

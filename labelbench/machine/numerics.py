@@ -1,0 +1,147 @@
+"""How a run's numerics are resolved on this machine, put in force, and recorded; torch is loaded by the last two."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import metadata
+from typing import Any
+
+from labelbench.errors import InputError, MachineError, UnknownName
+from labelbench.machine.allocator import keep_freed_memory
+from labelbench.machine.hardware import (
+    cpp_compiler,
+    cuda_capability,
+    has_bfloat16_units,
+    has_cuda,
+    has_matrix_tiles,
+    has_mps,
+    processor,
+    usable_cores,
+)
+from labelbench.runs import NUMERICS_MODES, Numerics
+
+DEVICES = ("auto", "cpu", "cuda", "mps")
+# Compute capabilities of the first GPUs with units for each type: Ampere, Volta.
+_BFLOAT16_GPU, _FLOAT16_GPU = (8, 0), (7, 0)
+
+
+def resolve_numerics(
+    mode: str, device: str, threads: int | None, *, jobs: int = 1, compiled: bool | None = None
+) -> Numerics:
+    """How runs of this plan compute, by rules on the wishes and the machine, never by timing.
+
+    Args:
+        mode: ``"exact"`` or ``"fast"``.
+        device: one of :data:`DEVICES`; ``"auto"`` takes CUDA, then MPS, then the CPU.
+        threads: threads on a CPU, or None for all cores that this process may use, divided among ``jobs``.
+        jobs: processes that work at the same time.
+        compiled: whether ``"fast"`` compiles networks; None where :func:`pays_to_compile` says so.
+
+    Raises:
+        InputError: a mode, device or number that does not exist, or compiled networks that are not to be had.
+        MachineError: the device is not here.
+    """
+    if mode not in NUMERICS_MODES:
+        raise UnknownName("numerics", mode, NUMERICS_MODES)
+    if device not in DEVICES:
+        raise InputError(f"unknown device {device!r}; expected one of {', '.join(DEVICES)}")
+    for name, number in (("threads", threads), ("jobs", jobs)):
+        if number is not None and number < 1:
+            raise InputError(f"{name} is {number}; expected 1 or more")
+    here = [name for name, found in (("cuda", has_cuda), ("mps", has_mps)) if found()] + ["cpu"]
+    chosen = here[0] if device == "auto" else device
+    if chosen not in here:
+        raise MachineError(f"device {device!r} is not on this machine; name one that is: {', '.join(here)}")
+    if mode == "exact" and compiled:
+        raise InputError("networks are compiled with fast numerics only; add --numerics fast, or leave out --compile")
+    if compiled and cpp_compiler() is None:
+        raise InputError("--compile needs a C++ compiler (g++ or clang++), and none is here; install one, or leave it")
+    fast = mode == "fast"
+    return Numerics(
+        mode=mode,
+        device=chosen,
+        precision=native_precision(chosen) if fast else "float32",
+        threads=(threads or max(1, usable_cores() // jobs)) if chosen == "cpu" else 0,
+        compiled=fast and (pays_to_compile(chosen) if compiled is None else compiled),
+    )
+
+
+def native_precision(device: str) -> str:
+    """The type that fast numerics multiply in: what the device has units for, never what it emulates."""
+    if device == "cuda":
+        capability = cuda_capability() or (0, 0)
+        return "bfloat16" if capability >= _BFLOAT16_GPU else "float16" if capability >= _FLOAT16_GPU else "float32"
+    return "bfloat16" if device == "cpu" and has_bfloat16_units() else "float32"
+
+
+def pays_to_compile(device: str) -> bool:
+    """Whether fast numerics compile networks where nobody says: on CUDA, and on processors with AMX tiles.
+
+    Elsewhere on a CPU convolutions take most of a step and compiled code runs the same ones, so that the minute that
+    compilation takes does not come back (``benchmarks/README.md`` has figures). It needs a C++ compiler.
+    """
+    return (device == "cuda" or (device == "cpu" and has_matrix_tiles())) and cpp_compiler() is not None
+
+
+@contextmanager
+def numerics_in_force(numerics: Numerics) -> Iterator[None]:
+    """Set torch's process-wide switches as ``numerics`` says for the block, and put them back after it.
+
+    On a CPU freed memory is kept for good.
+
+    Raises:
+        MachineError: torch cannot use the device.
+    """
+    import torch
+
+    if numerics.device == "cuda" and not torch.cuda.is_available():
+        raise MachineError(
+            "the NVIDIA driver answers but this torch cannot use it; install a matching torch or --device cpu"
+        )
+    # cuBLAS reads this when it is first used; without it matrix products on a GPU may differ from call to call.
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    if numerics.device == "cpu":
+        keep_freed_memory()
+    threads = torch.get_num_threads()
+    deterministic = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
+    fill = torch.utils.deterministic.fill_uninitialized_memory  # type: ignore[attr-defined]
+    cudnn = torch.backends.cudnn.allow_tf32
+    try:
+        if numerics.threads:
+            torch.set_num_threads(numerics.threads)
+        torch.use_deterministic_algorithms(numerics.mode == "exact", warn_only=True)
+        torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+        torch.backends.cudnn.allow_tf32 = numerics.mode != "exact"
+        yield
+    finally:
+        torch.set_num_threads(threads)
+        torch.use_deterministic_algorithms(deterministic[0], warn_only=deterministic[1])
+        torch.utils.deterministic.fill_uninitialized_memory = fill  # type: ignore[attr-defined]
+        torch.backends.cudnn.allow_tf32 = cudnn
+
+
+def environment_facts(numerics: Numerics) -> dict[str, Any]:
+    """Versions and hardware behind a result, as JSON values."""
+    versions = {name: _version(name) for name in ("labelbench", "torch", "numpy")}
+    facts: dict[str, Any] = {
+        "python": platform.python_version(),
+        **versions,
+        "system": f"{platform.system()} {platform.machine()}",
+    }
+    facts["processor"] = processor()
+    if numerics.device == "cuda":
+        import torch
+
+        facts["gpu"] = torch.cuda.get_device_name()
+        facts["cuda"] = torch.version.cuda
+    return facts
+
+
+def _version(distribution: str) -> str | None:
+    try:
+        return metadata.version(distribution)
+    except metadata.PackageNotFoundError:
+        return None

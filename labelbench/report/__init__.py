@@ -1,0 +1,1 @@
+"""A results folder as one page that opens offline in any browser."""

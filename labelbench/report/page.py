@@ -1,0 +1,172 @@
+"""A results folder as one page that opens in any browser and asks no other file or server for anything.
+
+The page is a template with every text escaped by Jinja. Its own style and script lie beside the template, plotly's is
+that of its Python package. A content security policy lets exactly these scripts run: a name that were to become
+markup all the same could neither run anything nor fetch anything. Equal folders give equal bytes on one machine.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache, partial
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from labelbench.charts.collection import charts_of, styles_of
+from labelbench.charts.data import REFERENCE, base_label
+from labelbench.charts.styles import Style
+from labelbench.charts.trainings import trainings_of
+from labelbench.claims.claim import OUTCOMES, Claims
+from labelbench.claims.files import paper_claims
+from labelbench.files import write_atomic
+from labelbench.labels import LabelSet
+from labelbench.leaderboard.leaderboard import Leaderboard
+from labelbench.leaderboard.pages import READING, sections_of
+from labelbench.report.charts import chart_facts, chart_sections, style_facts
+from labelbench.report.labels import build_anew, galleries
+from labelbench.report.runs import run_views
+from labelbench.report.summary import answers_of, claim_views
+from labelbench.report.tables import TableView, narrowed
+from labelbench.results.repeat import SUITE_FILE
+from labelbench.results.store import Record, Results
+from labelbench.runs import RunSpec
+
+if TYPE_CHECKING:
+    from jinja2 import Template
+
+FILE = "report.html"
+_OWN_SCRIPTS = ("choosing.js", "tables.js", "drawing.js", "charts.js")
+_STYLES = ("page.css", "parts.css")
+# Tables scroll within themselves, however many columns they have, so that every one has a row for each label.
+_NEVER_TURNED = 10**9
+
+
+def write_report(
+    results: Results,
+    output: Path | None = None,
+    claims: Claims | None = None,
+    build: Callable[[RunSpec], LabelSet] = build_anew,
+) -> Path:
+    """Write the report of a results folder, and return where it is.
+
+    Args:
+        results: the folder.
+        output: the file; by default ``report.html`` in the folder.
+        claims: judged on the results; None for those of the paper.
+        build: gives the label of a run, to be drawn.
+
+    Raises:
+        InputError: a file in the folder is damaged or no record.
+        MachineError: the disk refuses; nothing is left behind.
+    """
+    file = output or results.folder / FILE
+    write_atomic(file, to_report(results, claims, build).encode())
+    return file
+
+
+def to_report(results: Results, claims: Claims | None = None, build: Callable[[RunSpec], LabelSet] = build_anew) -> str:
+    """The report of a results folder as HTML."""
+    from markupsafe import Markup
+
+    scripts = [_plotly(), *map(_packaged, _OWN_SCRIPTS)]
+    return _template().render(
+        **_contents(results, claims or paper_claims(), build),
+        scripts=[Markup(script) for script in scripts],  # noqa: S704  (shipped with labelbench and plotly)
+        style=Markup("\n".join(map(_packaged, _STYLES))),  # noqa: S704
+        allowed=" ".join(map(_hash_source, scripts)),
+    )
+
+
+def _contents(results: Results, claims: Claims, build: Callable[[RunSpec], LabelSet]) -> dict[str, Any]:
+    """What stands on the page."""
+    board = Leaderboard.of(results, claims)
+    trainings, records = trainings_of(results), tuple(results.records())
+    charts = charts_of(results, board)
+    styles = styles_of(charts)
+    labelled: list[Record] = [*records, *(training.record for training in trainings)]
+    drawn = tuple(galleries(labelled, build))
+    class_names = {gallery.dataset: gallery.class_names for gallery in drawn}
+    runs = tuple(run_views(trainings, records))
+    places = sorted({(view.run.dataset, view.run.backbone) for view in runs if view.run.backbone})
+    sections = [narrowed(section) for section in sections_of(board, _NEVER_TURNED)]
+    labels = _labels([view.run.label for view in runs])
+    label_of = partial(_label_of, frozenset(labels))
+    return {
+        "board": board,
+        "reading": READING,
+        "answers": answers_of(board, claims),
+        "claims": claim_views(board),
+        "outcomes": {word: sum(one.outcome == word for one in board.verdicts) for word in OUTCOMES},
+        "headline": _of_kind(sections, "headline"),
+        "derived": _of_kind(sections, "differences") + _of_kind(sections, "correlations"),
+        "reported": _of_kind(sections, "reported"),
+        "evaluators": _of_kind(sections, "evaluator"),
+        "settings": _of_kind(sections, "settings"),
+        "chart_sections": chart_sections(charts),
+        "charts": {
+            "charts": [chart_facts(chart, places, class_names, label_of) for chart in charts],
+            "styles": style_facts(styles),
+        },
+        "galleries": drawn,
+        "runs": runs,
+        "suite_file": SUITE_FILE,
+        "labels": labels,
+        "styles": _styles_by_label(styles, label_of),
+        "datasets": sorted({view.run.dataset for view in runs}),
+        "backbones": sorted({view.run.backbone for view in runs} - {""}),
+        "seeds": sorted({view.run.seed for view in runs if view.run.backbone}),
+        "trainings": len(trainings),
+        "label_of": label_of,
+    }
+
+
+def _of_kind(sections: Sequence[TableView], kind: str) -> list[TableView]:
+    return [section for section in sections if section.kind == kind]
+
+
+def _labels(names: Sequence[str]) -> list[str]:
+    """What can be chosen: the reference first, then by name."""
+    return sorted(set(names), key=lambda name: (name != REFERENCE, name))
+
+
+def _label_of(labels: frozenset[str], name: str) -> str:
+    """The label that is meant by what a table or chart calls it; a label's own name may end as their additions do."""
+    return name if name in labels else base_label(name)
+
+
+def _styles_by_label(styles: Mapping[str, Style], label_of: Callable[[str], str]) -> dict[str, Style]:
+    """How each label is drawn, where charts have it: as its first settings are."""
+    return {label_of(name): styles[name] for name in sorted(styles, reverse=True)}
+
+
+@cache
+def _template() -> Template:
+    import jinja2
+
+    environment = jinja2.Environment(
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+        loader=jinja2.PackageLoader("labelbench.report", "assets"),
+    )
+    return environment.get_template("page.html")
+
+
+def _packaged(name: str) -> str:
+    return resources.files("labelbench.report").joinpath("assets", name).read_text(encoding="utf-8")
+
+
+def _plotly() -> str:
+    from plotly.offline import get_plotlyjs
+
+    return str(get_plotlyjs())
+
+
+def _hash_source(script: str) -> str:
+    """A script as the content security policy names it: by its hash."""
+    digest = hashlib.sha256(script.encode()).digest()
+    return f"'sha256-{base64.b64encode(digest).decode()}'"

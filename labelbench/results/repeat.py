@@ -1,0 +1,108 @@
+"""How a run is made again: the command, with everything that its identity depends on."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from labelbench.recipes import RECIPES, Recipe
+from labelbench.results.store import Cell
+from labelbench.runs import RunSpec, digest_of
+
+# Files of a suite that holds what no option can say.
+SUITE_FILE = "repeat.toml"
+RESULTS = "results/repeat"
+# Nothing is trained for its own sake: what is asked for where a folder holds a training that nothing else measured.
+_LEAST = "accuracy"
+# Options without a value: networks are not compiled, or are.
+_FLAGS = ("--no-compile", "--compile")
+
+
+@dataclass(frozen=True)
+class Repeat:
+    """A command, and the suite file that it reads.
+
+    Attributes:
+        args: of ``labelbench``, ``run`` first.
+        suite: text of :data:`SUITE_FILE`, to be saved where the command is run; empty if it needs none.
+    """
+
+    args: tuple[str, ...]
+    suite: str = ""
+
+    @property
+    def command(self) -> str:
+        """The command as a shell reads it."""
+        return " ".join(self.parts)
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """The command in parts that a line is best broken between: each option with its value."""
+        words = iter(self.args[1:])
+        options = ((word,) if word in _FLAGS else (word, next(words)) for word in words)
+        return tuple(map(shlex.join, (("labelbench", self.args[0]), *options)))
+
+
+def repeats_of(run: RunSpec, cells: Iterable[Cell]) -> Iterator[Repeat]:
+    """The commands that make a run and its measurements again: one for each number of test images measured.
+
+    Args:
+        run: what was trained; its backbone is empty where labels alone were measured.
+        cells: what was measured of it; none if it was trained for another measurement.
+    """
+    evaluators: dict[int | None, list[str]] = {}
+    for cell in cells:
+        evaluators.setdefault(cell.test_images, []).append(cell.evaluator)
+    for test_images, names in evaluators.items() or [(None, [_LEAST])]:
+        yield _repeat(run, names, test_images)
+
+
+def _repeat(run: RunSpec, evaluators: Iterable[str], test_images: int | None) -> Repeat:
+    asked: dict[str, Any] = {"dataset": run.dataset, "label": run.label, "seeds": [run.seed]}
+    machine: list[str] = []
+    named = not run.backbone or _is_shipped(run.recipe)
+    if run.backbone:
+        asked["backbone"] = run.backbone
+        if named:
+            asked |= {"recipe": run.recipe.name, "epochs": run.recipe.epochs}
+        asked |= {"train-fraction": run.train_fraction, "numerics": run.numerics.mode}
+        machine = ["--device", run.numerics.device]
+        machine += ["--threads", str(run.numerics.threads)] if run.numerics.device == "cpu" else []
+        machine += [_FLAGS[run.numerics.compiled]] if run.numerics.mode == "fast" else []
+    asked["evaluator"] = sorted(set(evaluators))
+    asked |= {} if test_images is None else {"test-images": test_images}
+    where = [*machine, "--results", RESULTS]
+    if named:
+        return Repeat(("run", *_options(asked), *where))
+    return Repeat(("run", "--suite", SUITE_FILE, *where), "\n".join([*_toml(asked), *_recipe_table(run.recipe), ""]))
+
+
+def _is_shipped(recipe: Recipe) -> bool:
+    """Whether name and epochs say all of it."""
+    base = RECIPES.get(recipe.name)
+    # Digests, not values: 0 and 0.0 are equal and make different runs.
+    return base is not None and digest_of(base.with_epochs(recipe.epochs).settings) == digest_of(recipe.settings)
+
+
+def _recipe_table(recipe: Recipe) -> Iterator[str]:
+    yield "[recipe]"
+    yield from _toml({key.replace("_", "-"): value for key, value in recipe.settings.items()})
+
+
+def _options(asked: Mapping[str, Any]) -> Iterator[str]:
+    """The words of a suite file as options."""
+    for key, value in asked.items():
+        # The comma makes one seed of what would be a count.
+        texts = [f"{value[0]},"] if key == "seeds" else value if isinstance(value, list) else [str(value)]
+        for text in texts:
+            yield from (f"--{key}", text)
+
+
+def _toml(table: Mapping[str, Any]) -> Iterator[str]:
+    """Lines of TOML, whose texts, lists, numbers and truth values are those of JSON but for one mark."""
+    for key, value in table.items():
+        text = json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+        yield f"{key} = {text}"

@@ -1,0 +1,1 @@
+"""From a suite to finished results: plan first, then train and measure what is missing."""

@@ -1,0 +1,83 @@
+"""What runs are made from: images, labels and untrained networks, each loaded or built once per process."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, nullcontext
+from typing import TYPE_CHECKING
+
+from labelbench.datasets import Dataset, Images, find_dataset
+from labelbench.errors import LabelbenchError, MachineError, PluginError, Unavailable
+from labelbench.labels import LabelSet
+from labelbench.registry import backbone, label
+from labelbench.runs import RunSpec, label_of_run
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from labelbench.networks import Network
+
+
+class Materials:
+    """Loads and builds on first use, and remembers what could not be had.
+
+    Args:
+        report: told what is being loaded and how much of it is done, 0 to 1.
+        quiet: entered while a label is built, which may show a progress of its own.
+    """
+
+    def __init__(
+        self,
+        report: Callable[[str, float], None] = lambda doing, share: None,
+        quiet: Callable[[], AbstractContextManager[None]] = nullcontext,
+    ) -> None:
+        self._report = report
+        self._quiet = quiet
+        self._images: dict[str, Images | LabelbenchError] = {}
+        self._labels: dict[tuple[str, str], LabelSet | LabelbenchError] = {}
+
+    def dataset(self, run: RunSpec) -> Dataset:
+        """The description of a run's data set."""
+        return find_dataset(run.dataset)
+
+    def images(self, run: RunSpec) -> Images:
+        """The images of a run's data set.
+
+        Raises:
+            Unavailable: they are not here; tried once.
+            InputError: they cannot be used.
+        """
+        if run.dataset not in self._images:
+            try:
+                self._images[run.dataset] = find_dataset(run.dataset).load(self._report)
+            except Unavailable as error:
+                self._images[run.dataset] = error
+        found = self._images[run.dataset]
+        if isinstance(found, LabelbenchError):
+            raise found
+        return found
+
+    def labels(self, run: RunSpec) -> LabelSet:
+        """The label set of a run.
+
+        Raises:
+            InputError: the user named a label that cannot be used.
+            LabelbenchError: the label cannot be had, for any other reason; tried once.
+        """
+        key = run.dataset, label_of_run(run.label, run.seed)
+        if key not in self._labels:
+            try:
+                with self._quiet():
+                    self._labels[key] = label(key[1], find_dataset(run.dataset))
+            except (MachineError, PluginError) as error:
+                self._labels[key] = error
+        found = self._labels[key]
+        if isinstance(found, LabelbenchError):
+            raise found
+        return found
+
+    def network(self, run: RunSpec) -> Network:
+        """The untrained network of a run."""
+        from labelbench.training.loop import initial_network
+
+        size = find_dataset(run.dataset).image_size
+        return initial_network(run, lambda: backbone(run.backbone, size), self.labels(run), self.images(run))

@@ -1,0 +1,162 @@
+"""What a suite asks for, and what of it is missing: nothing is computed here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from labelbench.datasets import find_dataset
+from labelbench.errors import PluginError, UnknownName
+from labelbench.evaluation import Needs
+from labelbench.plugins import plugins
+from labelbench.registry import evaluator
+from labelbench.results.store import Cell, Results, failure_file
+from labelbench.runs import Numerics, RunSpec
+from labelbench.suite import Suite
+
+OVERWRITE = ("never", "missing", "always")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All trainings and measurements of a suite, each once, in the order in which they are done.
+
+    Attributes:
+        suite: what was asked for.
+        trainings: every network that some measurement needs.
+        snapshots: shares of training at which each of them is looked at.
+        cells: every measurement, after those that it builds on.
+        needs: what each measurement asks for.
+        todo_trainings, todo_cells: the part that is missing.
+    """
+
+    suite: Suite
+    trainings: tuple[RunSpec, ...]
+    snapshots: dict[RunSpec, tuple[float, ...]]
+    cells: tuple[Cell, ...]
+    needs: dict[Cell, Needs]
+    todo_trainings: tuple[RunSpec, ...]
+    todo_cells: tuple[Cell, ...]
+
+    def ready(self, cell: Cell, trained: set[RunSpec], measured: set[Cell]) -> bool:
+        """Whether everything that a measurement needs is done."""
+        return set(self.needs[cell].trainings) <= trained and set(self.inputs(cell)) <= measured
+
+    def inputs(self, cell: Cell) -> list[Cell]:
+        """The measurements that a measurement builds on."""
+        return [cell_of(run, name, self.suite) for run, name in self.needs[cell].measurements]
+
+
+def plan(suite: Suite, numerics: Numerics, results: Results, overwrite: str = "missing") -> Plan:
+    """Plan a suite.
+
+    Args:
+        suite: what is asked for.
+        numerics: resolved for this machine.
+        results: what is done already.
+        overwrite: ``"missing"`` does what is absent, failed or interrupted; ``"never"`` leaves alone what has failed
+            before; ``"always"`` does everything again.
+
+    Raises:
+        UnknownName: a name that nothing registers.
+        PluginError: an evaluator's needs are no :class:`labelbench.Needs`.
+    """
+    if overwrite not in OVERWRITE:
+        raise UnknownName("overwrite policy", overwrite, OVERWRITE)
+    for dataset in suite.datasets:
+        find_dataset(dataset)
+    for kind, names in (("label", suite.labels), ("backbone", suite.backbones), ("evaluator", suite.evaluators)):
+        for name in names:
+            plugins().find(kind, name)
+
+    needs: dict[Cell, Needs] = {}
+    for run in _runs(suite, numerics):
+        for name in suite.evaluators:
+            _add(cell_of(run, name, suite), run, suite, needs)
+    trainings: dict[RunSpec, set[float]] = {}
+    for need in needs.values():
+        for run in need.trainings:
+            trainings.setdefault(run, set()).update(need.snapshots)
+    snapshots = {run: tuple(sorted(shares)) for run, shares in trainings.items()}
+
+    todo_cells = tuple(cell for cell in needs if _cell_is_missing(cell, results, overwrite))
+    wanted: dict[RunSpec, set[float]] = {}
+    for cell in todo_cells:
+        for run in needs[cell].trainings:
+            wanted.setdefault(run, set()).update(needs[cell].snapshots)
+    todo_trainings = tuple(run for run in trainings if _training_is_missing(run, wanted.get(run), results, overwrite))
+    return Plan(suite, tuple(trainings), snapshots, tuple(needs), needs, todo_trainings, todo_cells)
+
+
+def cell_of(run: RunSpec, name: str, suite: Suite) -> Cell:
+    """The measurement of a run by an evaluator; of its labels alone if the evaluator needs nothing else."""
+    made = evaluator(name)
+    need = _needs_of(name, run)
+    if need.trainings or need.measurements:
+        return Cell(run, name, made.version, suite.test_images)
+    return Cell(run.of_labels, name, made.version)
+
+
+def _runs(suite: Suite, numerics: Numerics) -> Iterator[RunSpec]:
+    for dataset in suite.datasets:
+        for backbone in suite.backbones:
+            for seed in suite.seeds:
+                for label in suite.labels:
+                    yield RunSpec.of(
+                        dataset,
+                        label,
+                        backbone,
+                        seed,
+                        train_fraction=float(suite.train_fraction),  # a file may say 1, and ids tell 1 from 1.0
+                        recipe=suite.recipe,
+                        numerics=numerics,
+                    )
+
+
+def _needs_of(name: str, run: RunSpec) -> Needs:
+    need = evaluator(name).needs(run)
+    if not isinstance(need, Needs):
+        raise PluginError(f"evaluator {name!r}: needs() returned {type(need).__name__}; expected labelbench.Needs")
+    return need
+
+
+def _add(cell: Cell, run: RunSpec, suite: Suite, needs: dict[Cell, Needs], pending: tuple[Cell, ...] = ()) -> None:
+    """Add a measurement after those that it builds on."""
+    if cell in needs:
+        return
+    if cell in pending:
+        raise PluginError(
+            f"evaluator {cell.evaluator!r} needs its own measurement, directly or through another; "
+            "leave it out of needs()"
+        )
+    need = _needs_of(cell.evaluator, run)
+    for other, name in need.measurements:
+        _add(cell_of(other, name, suite), other, suite, needs, (*pending, cell))
+    needs[cell] = need
+
+
+def _cell_is_missing(cell: Cell, results: Results, overwrite: str) -> bool:
+    file = results.measurement_file(cell)
+    return _is_missing(file.exists(), failure_file(file).exists(), overwrite)
+
+
+def _training_is_missing(run: RunSpec, wanted: set[float] | None, results: Results, overwrite: str) -> bool:
+    """Whether a network must be trained: unknown, or known but weights are gone that something asks for.
+
+    Args:
+        run: the training.
+        wanted: shares of training at which some measurement to do looks at it; None if none asks for it at all.
+        results: what is done already.
+        overwrite: as for :func:`plan`.
+    """
+    record = results.training_file(run)
+    files = [] if wanted is None else [results.network_file(run)]
+    files += [results.snapshot_file(run, share) for share in wanted or ()]
+    done = record.exists() and all(file.exists() for file in files)
+    return _is_missing(done, failure_file(record).exists(), overwrite)
+
+
+def _is_missing(done: bool, failed: bool, overwrite: str) -> bool:
+    if overwrite == "always":
+        return True
+    return not done and not (failed and overwrite == "never")

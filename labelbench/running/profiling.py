@@ -1,0 +1,140 @@
+"""Where the time of a training step goes, and how much of what the machine can multiply it uses."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from labelbench.machine.numerics import numerics_in_force
+from labelbench.running.estimate import Work, training_rate
+from labelbench.running.first_steps import take_steps
+from labelbench.running.materials import Materials
+from labelbench.runs import Numerics, RunSpec
+
+_WARMING_UP, _PROFILED = 3, 5
+# Side of the square matrices whose product is the measure of the machine, and how often it is taken.
+_SIDE, _PRODUCTS = 2048, 10
+
+# Parts of a step by how the names of torch's operations begin, the first that fits.
+_PARTS: Mapping[str, tuple[str, ...]] = {
+    "convolution, backward": ("aten::convolution_backward", "aten::cudnn_convolution_backward"),
+    "convolution, forward": ("aten::mkldnn_convolution", "aten::_convolution", "aten::cudnn_convolution", "aten::conv"),
+    "linear layers": ("aten::mm", "aten::addmm", "aten::bmm", "aten::linear"),
+    "normalisation": ("aten::native_batch_norm", "aten::cudnn_batch_norm", "aten::native_layer_norm"),
+    "compiled code": ("## Call Compiled", "graph_", "triton"),
+    "update": ("Optimizer.", "aten::_fused_sgd"),
+}
+_REST = "element-wise, copies, and the rest"
+
+
+@dataclass(frozen=True)
+class Profile:
+    """One kind of training step.
+
+    Attributes:
+        run: what was trained.
+        images_per_second: of whole steps, batches included, without validation.
+        batch: images of a step.
+        flops: floating point operations of matrix products and convolutions in a step, counted.
+        matrix_rate: operations per second of a square matrix product in the run's precision, measured.
+        parts: share of the time of a step, 0 to 1, by what it was spent on, the largest first.
+    """
+
+    run: RunSpec
+    images_per_second: float
+    batch: int
+    flops: float
+    matrix_rate: float
+    parts: Mapping[str, float]
+
+    @property
+    def share_of_matrix_rate(self) -> float:
+        """Operations per second of the step over :attr:`matrix_rate`."""
+        return self.flops * self.images_per_second / self.batch / self.matrix_rate
+
+    def lines(self) -> Iterator[str]:
+        """The profile in words."""
+        run = self.run
+        yield f"{run.dataset} {run.backbone} {run.label}, {run.numerics}, {self.batch} images a step"
+        yield (
+            f"  {self.images_per_second:,.0f} images/s; {self.flops / self.batch / 1e9:.3f} GFLOP an image; "
+            f"{self.share_of_matrix_rate:.0%} of the {self.matrix_rate / 1e9:,.0f} GFLOP/s of a matrix product here"
+        )
+        for part, share in self.parts.items():
+            yield f"  {share:6.1%}  {part}"
+
+
+def profile(run: RunSpec, materials: Materials) -> Profile:
+    """Take a few steps of a training: timed, then counted, then profiled.
+
+    Args:
+        run: what to train; its folder is not touched.
+        materials: images and labels.
+    """
+    rate = training_rate(run, materials.network(run), materials)
+    batch = Work.of(run, materials).batch
+    return Profile(run, rate, batch, _flops(run, materials), matrix_rate(run.numerics), _parts(run, materials))
+
+
+def matrix_rate(numerics: Numerics) -> float:
+    """Floating point operations per second of a product of two 2048x2048 matrices, the best of ten."""
+    import torch
+
+    with numerics_in_force(numerics):
+        device = torch.device(numerics.device)
+        left, right = (torch.rand(_SIDE, _SIDE, device=device).to(getattr(torch, numerics.precision)) for _ in range(2))
+        best = float("inf")
+        for _ in range(_PRODUCTS):
+            started = time.perf_counter()
+            product = left @ right
+            # Reading one element waits for the device.
+            float(product[0, 0])
+            best = min(best, time.perf_counter() - started)
+    return 2 * _SIDE**3 / best
+
+
+def _flops(run: RunSpec, materials: Materials) -> float:
+    """Operations of one step, counted by what torch dispatches; a multiplication and an addition are two."""
+    from torch.utils.flop_counter import FlopCounterMode
+
+    eager = replace(run, numerics=replace(run.numerics, compiled=False))
+    with FlopCounterMode(display=False) as counter:
+        take_steps(eager, materials.network(eager), materials, 1)
+    return float(counter.get_total_flops())
+
+
+def _parts(run: RunSpec, materials: Materials) -> Mapping[str, float]:
+    # Read when the profiler is loaded; it would tell of every start, and of every device that is not here.
+    os.environ.setdefault("KINETO_LOG_LEVEL", "5")
+    from torch.profiler import ProfilerActivity
+    from torch.profiler import profile as torch_profile
+
+    activities = [ProfilerActivity.CPU]
+    on_gpu = run.numerics.device == "cuda"
+    if on_gpu:
+        activities.append(ProfilerActivity.CUDA)
+    profiler = torch_profile(activities=activities)
+
+    def watch(done: int) -> None:
+        if done == _WARMING_UP:
+            profiler.start()
+        elif done == _WARMING_UP + _PROFILED:
+            profiler.stop()
+
+    take_steps(run, materials.network(run), materials, _WARMING_UP + _PROFILED, watch)
+    found: dict[str, float] = defaultdict(float)
+    for event in profiler.key_averages():
+        spent = event.self_device_time_total if on_gpu else event.self_cpu_time_total
+        found[_part_of(event.key)] += spent
+    total = sum(found.values()) or 1.0
+    return {part: spent / total for part, spent in sorted(found.items(), key=lambda item: -item[1])}
+
+
+def _part_of(operation: str) -> str:
+    for part, beginnings in _PARTS.items():
+        if operation.startswith(beginnings):
+            return part
+    return _REST

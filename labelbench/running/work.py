@@ -1,0 +1,272 @@
+"""One job: train one network, or measure one cell, and put the result on disk."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from labelbench.datasets import Split
+from labelbench.evaluation import Context, Measurement
+from labelbench.labels import LabelSet
+from labelbench.machine.numerics import environment_facts, numerics_in_force
+from labelbench.plugins import plugins
+from labelbench.registry import evaluator
+from labelbench.results.store import Cell, Results
+from labelbench.running.materials import Materials
+from labelbench.running.progress import Pieces
+from labelbench.runs import RunSpec
+from labelbench.training.loop import Epoch, Trained, load_trained, outputs_of, train
+
+
+@dataclass(frozen=True)
+class Training:
+    """A network to train.
+
+    Attributes:
+        run: what to train.
+        snapshots: shares of training at which the network is looked at.
+        size: how much work it is, for progress.
+    """
+
+    run: RunSpec
+    snapshots: tuple[float, ...]
+    size: float = 0.0
+
+    def __str__(self) -> str:
+        return f"training {self.run}"
+
+
+@dataclass(frozen=True)
+class Measuring:
+    """A cell to measure.
+
+    Attributes:
+        cell: what to measure.
+        trainings: the trained networks that it looks at.
+        inputs: the finished measurements that it builds on.
+        size: how much work it is, for progress.
+    """
+
+    cell: Cell
+    trainings: tuple[RunSpec, ...]
+    inputs: tuple[Cell, ...]
+    size: float = 0.0
+
+    def __str__(self) -> str:
+        return str(self.cell)
+
+
+Job = Training | Measuring
+
+
+class Worker:
+    """Does one job after another; what jobs share is loaded once.
+
+    Args:
+        results: where finished work goes.
+        reporter: told of everything.
+        materials: images and labels.
+        overwrite: True if checkpoints and finished parts are not to be taken up again.
+    """
+
+    def __init__(self, results: Results, reporter: Pieces, materials: Materials, *, overwrite: bool = False) -> None:
+        self.results = results
+        self.reporter = reporter
+        self.materials = materials
+        self.overwrite = overwrite
+        # Networks and outputs are large: only those in use are kept.
+        self._trained = lru_cache(maxsize=2)(self._load_trained)
+        self._outputs = lru_cache(maxsize=1)(self._compute_outputs)
+
+    def do(self, job: Job) -> None:
+        """Do a job; its result is on disk then."""
+        if isinstance(job, Training):
+            self._train(job)
+        else:
+            self._measure(job)
+
+    def _train(self, job: Training) -> None:
+        run = job.run
+        started = time.perf_counter()
+        images, labels = self.materials.images(run), self.materials.labels(run)
+        dataset = self.materials.dataset(run)
+        work = self.results.work(run)
+        if self.overwrite:
+            shutil.rmtree(work, ignore_errors=True)
+        self.reporter.begin(str(run), job.size)
+
+        so_far = ""
+
+        def report(done: int, total: int, rate: float, epoch: Epoch | None) -> None:
+            nonlocal so_far
+            if epoch:
+                so_far = (
+                    f"epoch {epoch.epoch} done, loss {epoch.train_loss:.4g}, "
+                    f"validation {epoch.validation_accuracy:.1%}, "
+                )
+            self.reporter.update(
+                f"{so_far}{rate:,.0f} images/s", done / total, always=bool(epoch and epoch.epoch % 5 == 0)
+            )
+
+        with numerics_in_force(run.numerics):
+            network = self.materials.network(run)
+            finished = train(
+                run,
+                network,
+                labels,
+                images,
+                validation_share=dataset.validation_share,
+                flip=dataset.flip,
+                folder=work,
+                snapshots={share: self.results.snapshot_file(run, share) for share in job.snapshots},
+                report=report,
+            )
+        self.results.save_training(run, {**self._training_facts(finished), **_when(started)})
+        (work / "checkpoint.safetensors").unlink(missing_ok=True)
+        self._trained.cache_clear()
+        self._outputs.cache_clear()
+        best = finished.history[finished.best_epoch - 1] if finished.best_epoch else None
+        outcome = (
+            f"trained, best validation {best.validation_accuracy:.1%} at epoch {best.epoch}" if best else "trained"
+        )
+        self.reporter.end("diverged: the loss stopped being finite" if finished.diverged else outcome)
+
+    def _training_facts(self, trained: Trained) -> dict[str, Any]:
+        run = trained.run
+        labels = self.materials.labels(run)
+        network = trained.network
+        return {
+            "status": "diverged" if trained.diverged else "done",
+            "best_epoch": trained.best_epoch,
+            "epochs_done": len(trained.history),
+            "images": self._image_facts(run),
+            "label": {**label_facts(labels), "provenance": dict(labels.provenance)},
+            "backbone": {
+                "description": getattr(network.backbone, "description", ""),
+                "num_features": network.backbone.num_features,
+                "parameters": sum(parameter.numel() for parameter in network.parameters()),
+            },
+            "plugins": _origins(run),
+            "environment": environment_facts(run.numerics),
+            "history": {name: [getattr(line, name) for line in trained.history] for name in Epoch.__dataclass_fields__},
+        }
+
+    def _measure(self, job: Measuring) -> None:
+        cell, run = job.cell, job.cell.run
+        started = time.perf_counter()
+        made = evaluator(cell.evaluator)
+        self.reporter.begin(str(cell), job.size)
+        if self.overwrite:
+            self.results.forget_parts(cell)
+        facts = {
+            "evaluator": {"settings": made.settings},
+            "label": label_facts(self.materials.labels(run)),
+            "images": self._image_facts(run),
+            "plugins": {**_origins(run), "evaluator": _origin("evaluator", cell.evaluator)},
+        }
+        if not run.backbone:
+            facts["label"]["provenance"] = dict(self.materials.labels(run).provenance)
+        with numerics_in_force(run.numerics):
+            diverged = not made.copes_with_divergence and any(
+                self._trained(needed).diverged for needed in job.trainings
+            )
+            measurement = Measurement(()) if diverged else made.evaluate(self._context(job))
+            if not isinstance(measurement, Measurement):
+                raise TypeError(f"evaluate() returned {type(measurement).__name__}; expected labelbench.Measurement")
+            facts["environment"] = environment_facts(run.numerics)
+        self.results.save_measurement(cell, measurement, {**facts, **_when(started)}, diverged=diverged)
+        self.results.forget_parts(cell)
+        self.reporter.end("not measured, the training diverged" if diverged else _summary(measurement))
+
+    def _context(self, job: Measuring) -> Context:
+        cell, run = job.cell, job.cell.run
+        return Context(
+            run=run,
+            dataset=self.materials.dataset(run),
+            labels=self.materials.labels(run),
+            images=lambda: self.materials.images(run),
+            test=lambda: self._test_of(cell),
+            trained=self._trained,
+            outputs=lambda other: self._outputs(other, cell.test_images),
+            snapshot=self._load_snapshot,
+            measurement=lambda other, name: self._input(job, other, name),
+            part=lambda name, compute: self.results.part(cell, name, compute),
+            report=lambda doing, share: self.reporter.update(doing, share),
+        )
+
+    def _input(self, job: Measuring, run: RunSpec, name: str) -> Measurement:
+        for other in job.inputs:
+            if (other.run, other.evaluator) == (run, name):
+                return self.results.load_measurement(other)
+        raise KeyError(f"measurement {name!r} of {run} is not among the needs of {job.cell.evaluator!r}")
+
+    def _test_of(self, cell: Cell) -> Split:
+        return self.materials.images(cell.run).test.evenly(cell.test_images)
+
+    def _load_trained(self, run: RunSpec) -> Trained:
+        return self._loaded(run, self.results.network_file(run))
+
+    def _load_snapshot(self, run: RunSpec, share: float) -> Trained:
+        return self._loaded(run, self.results.snapshot_file(run, share))
+
+    def _loaded(self, run: RunSpec, file: Path) -> Trained:
+        return load_trained(
+            run, self.materials.network(run), self.materials.labels(run), self.materials.images(run), file
+        )
+
+    def _compute_outputs(self, run: RunSpec, test_images: int | None) -> Tensor:
+        pixels = self.materials.images(run).test.evenly(test_images).images
+        return torch.cat([outputs.cpu() for outputs in outputs_of(self._trained(run).network, pixels)])
+
+    def _image_facts(self, run: RunSpec) -> dict[str, Any]:
+        images = self.materials.images(run)
+        return {
+            "fingerprint": images.fingerprint,
+            "source": images.source,
+            "train": len(images.train),
+            "test": len(images.test),
+            "mean": list(images.mean),
+            "std": list(images.std),
+        }
+
+
+def label_facts(labels: LabelSet) -> dict[str, Any]:
+    """What tells label sets apart, as JSON values; notes are what a reader of results must know."""
+    return {
+        "sha256": labels.sha256,
+        "identity": labels.identity,
+        "shape": list(labels.shape),
+        "loss": labels.loss,
+        "notes": list(labels.provenance.get("notes", ())),
+    }
+
+
+def _origins(run: RunSpec) -> dict[str, str]:
+    """The distributions that a run's label and backbone come from."""
+    found = {"label": _origin("label", run.label)}
+    return {**found, "backbone": _origin("backbone", run.backbone)} if run.backbone else found
+
+
+def _origin(kind: str, name: str) -> str:
+    return str(plugins().find(kind, name)[0].origin)
+
+
+def _summary(measurement: Measurement) -> str:
+    known = [score for score in measurement.scores if score.value is not None][:2]
+    shown = (f"{s.name} {s.value:.1%}" if s.unit == "share" else f"{s.name} {s.value:.4g}" for s in known)
+    return ", ".join(shown) or "measured"
+
+
+def _when(started: float) -> dict[str, Any]:
+    return {
+        "wall_seconds": round(time.perf_counter() - started, 3),
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+    }

@@ -1,0 +1,1 @@
+"""One network trained: batches, updates, steps, and the loop with its checkpoints."""

@@ -1,0 +1,166 @@
+"""The command shown for a run, read back by the options of the command itself, asks for that very run."""
+
+from __future__ import annotations
+
+import shlex
+import tomllib
+from dataclasses import replace
+from pathlib import Path
+
+import click
+import hypothesis.strategies as st
+import pytest
+from hypothesis import given, settings
+
+from labelbench.api import planned
+from labelbench.charts.trainings import trainings_of
+from labelbench.cli import cli
+from labelbench.commands.options import suite_of
+from labelbench.machine.hardware import cpp_compiler
+from labelbench.machine.numerics import resolve_numerics
+from labelbench.recipes import RECIPES, Recipe
+from labelbench.results.repeat import SUITE_FILE, Repeat, repeats_of
+from labelbench.results.store import Results
+from labelbench.running.planning import Plan, cell_of
+from labelbench.runs import RunSpec
+
+PUBLISHED = Path(__file__).parents[3] / "results"
+EVALUATORS = ("accuracy", "label-statistics", "attacks-adaptive:quick", "data-efficiency")
+
+
+def plan_of(repeat: Repeat, folder: Path) -> Plan:
+    """What the command, as a shell hands it over, plans to do in a folder."""
+    program, command, *args = shlex.split(repeat.command)
+    assert (program, command) == ("labelbench", "run") and (command, *args) == repeat.args
+    with click.Context(cli) as parent:
+        options = cli.commands["run"].make_context("run", args, parent=parent).params
+    assert options["results"] == Path("results/repeat")
+    if repeat.suite:
+        assert options["suite"] == SUITE_FILE
+        folder.mkdir(exist_ok=True)
+        (folder / SUITE_FILE).write_text(repeat.suite, encoding="utf-8")
+        options["suite"] = str(folder / SUITE_FILE)
+    machine = {name: options[name] for name in ("device", "threads", "compiled", "jobs", "overwrite")}
+    return planned(suite_of(options), folder, **machine)[0]
+
+
+@pytest.mark.parametrize("name", ["cifar10-attacks", "digits-quick"])
+def test_published_runs_and_their_measurements_are_asked_for_again(name: str, tmp_path: Path) -> None:
+    results = Results(PUBLISHED / name)
+    records = list(results.records())
+    runs = {training.run for training in trainings_of(results)} | {record.cell.run for record in records}
+    assert len(runs) > 5
+    for run in runs:
+        cells = {record.cell for record in records if record.cell.run == run}
+        (repeat,) = repeats_of(run, cells)
+        plan = plan_of(repeat, tmp_path)
+        assert cells <= set(plan.cells)
+        # Some evaluators compare with the category network, which is trained beside it.
+        assert run in plan.trainings if run.backbone else plan.trainings == ()
+
+
+def test_a_training_that_nothing_else_measured_is_asked_for_too(tmp_path: Path) -> None:
+    run = RunSpec.of("digits", "speech", "resnet8", 2, train_fraction=0.02, recipe=RECIPES["quick"])
+    (repeat,) = repeats_of(run, [])
+    assert plan_of(repeat, tmp_path).trainings == (run,)
+
+
+recipes = st.sampled_from(list(RECIPES.values())) | st.builds(
+    Recipe,
+    name=st.text(st.characters(exclude_categories=["Cs"]), min_size=1) | st.sampled_from(list(RECIPES)),
+    epochs=st.integers(1, 700),
+    batch_size=st.integers(2, 1024),
+    learning_rate=st.floats(1e-9, 10),
+    momentum=st.floats(0, 0.999),
+    nesterov=st.booleans(),
+    weight_decay=st.floats(0, 1),
+    schedule=st.sampled_from(["step", "one-cycle"]),
+    milestones=st.lists(st.integers(0, 700), max_size=4).map(tuple),
+    decay=st.floats(0, 1),
+    warmup=st.floats(0, 1),
+    crop_padding=st.integers(0, 8),
+    flip=st.booleans(),
+    minimum_steps=st.integers(0, 10**6),
+    muon_learning_rate=st.floats(0, 1),
+    drop_last=st.booleans(),
+)
+# What stands after the colon is anything that a shell can be given.
+arguments = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=12)
+
+
+@settings(deadline=None)
+@given(
+    label=st.just("speech") | arguments.map("uniform-random:{}".format),
+    backbone=st.sampled_from(["resnet8", "timm:resnet18", "vgg19"]) | arguments.map("resnet8:{}".format),
+    seed=st.integers(0, 10**6),
+    train_fraction=st.floats(0, 1, exclude_min=True),
+    recipe=recipes,
+    epochs=st.none() | st.integers(1, 700),
+    mode=st.sampled_from(["exact", "fast"]),
+    threads=st.integers(1, 64),
+    test_images=st.none() | st.integers(1, 10**4),
+    evaluators=st.sets(st.sampled_from(EVALUATORS), min_size=1),
+)
+def test_any_run_is_asked_for_again(
+    label: str,
+    backbone: str,
+    seed: int,
+    train_fraction: float,
+    recipe: Recipe,
+    epochs: int | None,
+    mode: str,
+    threads: int,
+    test_images: int | None,
+    evaluators: set[str],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    run = RunSpec.of(
+        *("digits", label, backbone, seed),
+        train_fraction=train_fraction,
+        recipe=recipe.with_epochs(epochs) if epochs else recipe,
+        numerics=resolve_numerics(mode, "cpu", threads),
+    )
+    folder = tmp_path_factory.getbasetemp() / "asked-again"
+    (first, *_) = plan_of(next(repeats_of(run, [])), folder).trainings
+    assert first.id == run.id
+    cells = [
+        replace(cell_of(run, name, plan_of(next(repeats_of(run, [])), folder).suite), test_images=test_images)
+        for name in evaluators
+    ]
+    for repeat in repeats_of(run, [cell for cell in cells if cell.run.backbone]):
+        planned_cells = {cell.id for cell in plan_of(repeat, folder).cells}
+        assert {cell.id for cell in cells if cell.run.backbone} <= planned_cells
+    for cell in cells:
+        if not cell.run.backbone:
+            (repeat,) = repeats_of(cell.run, [replace(cell, test_images=None)])
+            found = plan_of(repeat, folder)
+            assert found.cells == (replace(cell, test_images=None),) and found.trainings == ()
+
+
+@pytest.mark.skipif(cpp_compiler() is None, reason="there is no C++ compiler here")
+@pytest.mark.parametrize("compiled", [True, False])
+def test_whether_networks_are_compiled_is_said(compiled: bool, tmp_path: Path) -> None:
+    numerics = resolve_numerics("fast", "cpu", 1, compiled=compiled)
+    run = RunSpec.of("digits", "category", "resnet8", 0, recipe=RECIPES["quick"], numerics=numerics)
+    (repeat,) = repeats_of(run, [])
+    assert plan_of(repeat, tmp_path).trainings == (run,)
+
+
+def test_measurements_of_several_numbers_of_images_have_a_command_each(tmp_path: Path) -> None:
+    run = RunSpec.of("digits", "category", "resnet8", 0)
+    suite = plan_of(next(repeats_of(run, [])), tmp_path).suite
+    cells = [replace(cell_of(run, "accuracy", suite), test_images=count) for count in (None, 50, 100)]
+    found = list(repeats_of(run, cells))
+    assert [plan_of(repeat, tmp_path).cells for repeat in found] == [(cell,) for cell in cells]
+
+
+def test_a_recipe_of_ones_own_is_written_in_full() -> None:
+    recipe = replace(RECIPES["quick"], learning_rate=0.05)
+    (repeat,) = repeats_of(RunSpec.of("digits", "category", "resnet8", 0, recipe=recipe), [])
+    assert repeat.args[:3] == ("run", "--suite", SUITE_FILE)
+    assert tomllib.loads(repeat.suite)["recipe"]["learning-rate"] == 0.05
+
+
+def test_a_shipped_recipe_needs_no_file() -> None:
+    (repeat,) = repeats_of(RunSpec.of("digits", "category", "resnet8", 0, recipe=RECIPES["quick"].with_epochs(3)), [])
+    assert not repeat.suite and "--recipe quick --epochs 3" in repeat.command

@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from labelbench.errors import InputError, MachineError
+from labelbench.evaluation import Measurement, Score
+from labelbench.files import write_atomic
+from labelbench.recipes import Recipe, find_recipe
+from labelbench.results.store import Cell, Results, run_facts, run_of
+from labelbench.runs import Numerics, RunSpec
+
+RUN = RunSpec(
+    "digits", "npy:a/b.npy", "timm:resnet18", 3, 0.5, find_recipe("paper"), Numerics(threads=2), (("a", "b"),)
+)
+CELL = Cell(RUN, "accuracy", 1)
+FACTS = {"evaluator": {"settings": {}}, "label": {"identity": "x"}, "images": {}, "environment": {}}
+
+
+def test_a_run_survives_its_record() -> None:
+    import json
+
+    assert run_of(json.loads(json.dumps(run_facts(RUN)))) == RUN
+
+
+def test_a_measurement_survives_its_record(tmp_path: Path) -> None:
+    results = Results(tmp_path)
+    scores = (
+        Score.share("nearest", 3, 4),
+        Score("area", 2.5, "epochs", False, note="long"),
+        Score("x", None, note="why"),
+    )
+    arrays = {"predictions": np.arange(5, dtype=np.int32), "accepted": np.array([True, False])}
+    results.save_measurement(CELL, Measurement(scores, arrays, {"gradients": 7}), FACTS)
+    read = results.load_measurement(CELL)
+    assert read.scores == scores and read.details == {"gradients": 7}
+    assert {name: array.tolist() for name, array in read.arrays.items()} == {
+        "predictions": [0, 1, 2, 3, 4],
+        "accepted": [True, False],
+    }
+    (record,) = results.records()
+    assert (record.cell, record.scores, record.diverged) == (CELL, scores, False)
+
+
+def test_equal_measurements_give_equal_files(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        arrays = {"predictions": np.arange(100)}
+        Results(tmp_path / name).save_measurement(CELL, Measurement((Score("a", 1.0),), arrays), FACTS)
+    files = [sorted(file for file in (tmp_path / name).rglob("*") if file.is_file()) for name in ("one", "two")]
+    assert [file.read_bytes() for file in files[0]] == [file.read_bytes() for file in files[1]]
+
+
+@pytest.mark.parametrize("name", ["../x", "<img src=x onerror=alert(1)>", ".hidden", "a/b", "con\u202etrol"])
+def test_no_name_leaves_the_results_folder(tmp_path: Path, name: str) -> None:
+    results = Results(tmp_path / "results")
+    run = RunSpec(name, name, name, 0)
+    for file in (results.measurement_file(Cell(run, name, 1)), results.training_file(run), results.network_file(run)):
+        assert (tmp_path / "results") in file.resolve().parents
+
+
+def test_a_finished_part_is_not_computed_again(tmp_path: Path) -> None:
+    results, calls = Results(tmp_path), []
+
+    def compute() -> dict[str, np.ndarray]:
+        calls.append(1)
+        return {"x": np.arange(3)}
+
+    for _ in range(2):
+        assert results.part(CELL, "fgsm", compute)["x"].tolist() == [0, 1, 2]
+    assert len(calls) == 1
+
+
+def test_a_failure_is_remembered_until_success(tmp_path: Path) -> None:
+    results = Results(tmp_path)
+    results.save_failure(results.measurement_file(CELL), "accuracy", "ValueError: no")
+    assert list(results.failures()) == [("accuracy", "ValueError: no")]
+    assert list(results.records()) == []
+    results.save_measurement(CELL, Measurement((Score("a", 1.0),)), FACTS)
+    assert list(results.failures()) == []
+
+
+def test_a_file_is_no_results_folder(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match="is a file; expected a folder"):
+        Results(tmp_path / "file")
+
+
+def test_damaged_records_are_named(tmp_path: Path) -> None:
+    results = Results(tmp_path)
+    results.save_measurement(CELL, Measurement((Score("a", 1.0),)), FACTS)
+    results.measurement_file(CELL).write_text("{")
+    with pytest.raises(InputError, match=r"accuracy-.*\.json is damaged"):
+        list(results.records())
+    results.measurement_file(CELL).write_text('{"schema": 99}')
+    with pytest.raises(InputError, match="no measurement record of schema 1"):
+        list(results.records())
+
+
+def test_a_file_that_cannot_be_written_leaves_nothing_behind(tmp_path: Path) -> None:
+    (tmp_path / "taken").mkdir()
+    with pytest.raises(MachineError, match="cannot write"):
+        write_atomic(tmp_path / "taken", b"data")
+    assert list(tmp_path.iterdir()) == [tmp_path / "taken"]
+
+
+def test_a_run_keeps_its_identity_whether_numbers_are_whole_or_not() -> None:
+    """0 and 0.0 are equal, and are different runs."""
+    runs = [RunSpec("digits", "category", "resnet8", 0, recipe=Recipe(warmup=warmup)) for warmup in (0.0, 0)]
+    assert runs[0].id != runs[1].id
+    assert [run_of(run_facts(run)).id for run in runs] == [run.id for run in runs]

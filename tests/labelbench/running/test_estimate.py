@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from labelbench.recipes import find_recipe
+from labelbench.results.store import Results
+from labelbench.running.estimate import Work, estimate
+from labelbench.running.materials import Materials
+from labelbench.running.planning import plan
+from labelbench.runs import Numerics, RunSpec
+from labelbench.suite import Suite
+from labelbench.training.loop import train
+
+RECIPE = find_recipe("quick").with_epochs(1)
+RUN = RunSpec("digits", "category", "resnet8", 0, recipe=RECIPE, numerics=Numerics(threads=1))
+
+
+@pytest.mark.parametrize("share", [0.01, 0.08, 0.2, 1.0])
+def test_work_is_what_a_training_looks_at(tmp_path: Path, share: float) -> None:
+    run, materials = replace(RUN, train_fraction=share), Materials()
+    steps = []
+    train(
+        run,
+        materials.network(run),
+        materials.labels(run),
+        materials.images(run),
+        validation_share=0.1,
+        flip=False,
+        folder=tmp_path,
+        report=lambda done, total, rate, epoch: steps.append(total),
+    )
+    images = round(share * 1442) if share < 1 else 1298
+    work = Work.of(run, materials)
+    # Batches that are not full are left out.
+    assert work == Work(min(64, images), steps[-1], images=steps[-1] * min(64, images), validated=144)
+    assert steps[-1] >= 20
+
+
+def test_small_steps_are_timed_by_themselves(tmp_path: Path) -> None:
+    suite = Suite(
+        "test", ("digits",), ("category",), ("resnet8",), ("data-efficiency",), recipe=find_recipe("quick")
+    )  # fmt: skip
+    *lines, total = estimate(plan(suite, Numerics(threads=1), Results(tmp_path)))
+    assert sum(int(re.findall(r"(\d+) trainings", line)[0]) for line in lines) == 7
+    assert "digits resnet8 10: 1 trainings, 3,360 images 14 at a time at " in lines[0] + lines[1]
+    assert total.startswith("all missing trainings")

@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+import io
+
+from rich.console import Console
+
+from labelbench.running.progress import Reporter
+
+
+def report(console: Console) -> str:
+    with Reporter(console) as reporter:
+        reporter.whole(2.0)
+        reporter.begin("digits [bold]speech[/bold]", 1.0)
+        reporter.update("epoch 1", 0.5)
+        reporter.update("epoch 5", 0.9, always=True)
+        reporter.end("trained")
+        with reporter.paused():
+            pass
+        reporter.begin("quiet", 1.0)
+        reporter.end()
+    file = console.file
+    assert isinstance(file, io.StringIO)
+    return file.getvalue()
+
+
+def test_without_a_terminal_there_are_plain_lines() -> None:
+    text = report(Console(file=io.StringIO(), force_terminal=False, width=40))
+    lines = text.splitlines()
+    assert lines[0].startswith("digits [bold]speech[/bold]: epoch 5")
+    assert lines[1] == "digits [bold]speech[/bold]: trained (0:00)"
+    assert len(lines) == 2 and "\x1b" not in text
+
+
+def test_on_a_terminal_there_are_bars_and_names_are_no_markup() -> None:
+    text = report(Console(file=io.StringIO(), force_terminal=True, width=120))
+    assert "\x1b" in text and "[bold]speech[/bold]" in text and "whole suite" in text
