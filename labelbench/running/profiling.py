@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 from labelbench.machine.numerics import numerics_in_force
 from labelbench.running.estimate import Work, training_rate
@@ -14,9 +15,13 @@ from labelbench.running.first_steps import take_steps
 from labelbench.running.materials import Materials
 from labelbench.runs import Numerics, RunSpec
 
+if TYPE_CHECKING:
+    from torch import Tensor
+
 _WARMING_UP, _PROFILED = 3, 5
-# Side of the square matrices whose product is the measure of the machine, and how often it is taken.
-_SIDE, _PRODUCTS = 2048, 10
+# Side of the square matrices, and images and channels of the convolution, that are the measure of the machine, and how
+# often each is taken.
+_SIDE, _IMAGES, _CHANNELS, _PRODUCTS = 2048, 32, 64, 10
 
 # Parts of a step by how the names of torch's operations begin, the first that fits.
 _PARTS: Mapping[str, tuple[str, ...]] = {
@@ -39,7 +44,7 @@ class Profile:
         images_per_second: of whole steps, batches included, without validation.
         batch: images of a step.
         flops: floating point operations of matrix products and convolutions in a step, counted.
-        matrix_rate: operations per second of a square matrix product in the run's precision, measured.
+        matrix_rate: what :func:`matrix_rate` measured in the run's precision.
         parts: share of the time of a step, 0 to 1, by what it was spent on, the largest first.
     """
 
@@ -61,7 +66,7 @@ class Profile:
         yield f"{run.dataset} {run.backbone} {run.label}, {run.numerics}, {self.batch} images a step"
         yield (
             f"  {self.images_per_second:,.0f} images/s; {self.flops / self.batch / 1e9:.3f} GFLOP an image; "
-            f"{self.share_of_matrix_rate:.0%} of the {self.matrix_rate / 1e9:,.0f} GFLOP/s of a matrix product here"
+            f"{self.share_of_matrix_rate:.0%} of the {self.matrix_rate / 1e9:,.0f} GFLOP/s measured for products alone"
         )
         for part, share in self.parts.items():
             yield f"  {share:6.1%}  {part}"
@@ -80,20 +85,39 @@ def profile(run: RunSpec, materials: Materials) -> Profile:
 
 
 def matrix_rate(numerics: Numerics) -> float:
-    """Floating point operations per second of a product of two 2048x2048 matrices, the best of ten."""
+    """Floating point operations per second that the machine multiplies at: the best of ten tries of two products.
+
+    One is of two 2048x2048 matrices, one a 3x3 convolution of 64 channels; on a CPU two libraries compute them, and
+    either may be the faster.
+    """
     import torch
 
     with numerics_in_force(numerics):
-        device = torch.device(numerics.device)
-        left, right = (torch.rand(_SIDE, _SIDE, device=device).to(getattr(torch, numerics.precision)) for _ in range(2))
-        best = float("inf")
-        for _ in range(_PRODUCTS):
-            started = time.perf_counter()
-            product = left @ right
-            # Reading one element waits for the device.
-            float(product[0, 0])
-            best = min(best, time.perf_counter() - started)
-    return 2 * _SIDE**3 / best
+        options: dict[str, Any] = {
+            "device": torch.device(numerics.device),
+            "dtype": getattr(torch, numerics.precision),
+        }
+        matrix = torch.rand(_SIDE, _SIDE, **options)
+        images, kernel = (
+            torch.rand(*shape, **options).to(memory_format=torch.channels_last)
+            for shape in ((_IMAGES, _CHANNELS, 32, 32), (_CHANNELS, _CHANNELS, 3, 3))
+        )
+        return max(
+            2 * _SIDE**3 / _shortest(lambda: matrix @ matrix),
+            2 * images.numel() * kernel[0].numel() / _shortest(lambda: torch.conv2d(images, kernel, padding=1)),
+        )
+
+
+def _shortest(product: Callable[[], Tensor]) -> float:
+    """Seconds of the fastest of several calls."""
+
+    def seconds() -> float:
+        started = time.perf_counter()
+        # Reading a value waits for the device.
+        float(product()[0, 0].sum())
+        return time.perf_counter() - started
+
+    return min(seconds() for _ in range(_PRODUCTS))
 
 
 def _flops(run: RunSpec, materials: Materials) -> float:

@@ -22,7 +22,7 @@ def test_a_profile_tells_where_the_time_goes_and_how_much_is_multiplied() -> Non
     assert {"convolution, forward", "convolution, backward", "normalisation"} <= found.parts.keys()
     # ResNet-8 at 32x32: 12.5 million multiplications forward, and twice as many backward but for the first layer.
     assert found.flops / found.batch == pytest.approx(2 * 3 * 12.5e6, rel=0.05)
-    assert found.batch == 32 and 0 < found.share_of_matrix_rate < 1.5
+    assert found.batch == 32 and 0 < found.share_of_matrix_rate < 1
     assert "images/s" in "\n".join(found.lines())
 
 
