@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from labelbench import LabelSet, Network, frozen
+from labelbench import LabelSet, Network, Unavailable, frozen
 from labelbench_evaluators.attack_presets import Library
 
 BATCH = 128
@@ -60,15 +60,22 @@ class LibraryResult:
 def why_not(library: Library, num_classes: int) -> str:
     """Why the library's attack cannot be used on a label with this many classes, or "" if it can."""
     needed = {"apgd-dlr": 3, "autoattack": 4}.get(library.name, 2)
-    if num_classes < needed:
-        return f"needs {needed} classes"
-    if library.name == "autoattack":
-        try:
-            # The copy that some versions of torchattacks bring can be found, but not loaded.
-            import_module("autoattack.fab_pt")
-        except ImportError as error:
-            return f"cannot be imported: {error}"
-    return ""
+    return f"needs {needed} classes" if num_classes < needed else ""
+
+
+def require_autoattack() -> None:
+    """Make sure that AutoAttack can be used.
+
+    Raises:
+        Unavailable: it cannot be imported.
+    """
+    try:
+        # The copy that some versions of torchattacks bring can be found, but not loaded.
+        import_module("autoattack.fab_pt")
+    except ImportError as error:
+        raise Unavailable(
+            f"AutoAttack cannot be imported here ({error}); install it, or leave ',autoattack' out"
+        ) from error
 
 
 def run_library(

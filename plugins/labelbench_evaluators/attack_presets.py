@@ -37,7 +37,7 @@ class Strength:
 
     Attributes:
         gradient: attacks of the engine by name, in order; each sees what survived those before.
-        libraries: gradient attacks of other libraries on what is left, where they can be imported.
+        libraries: gradient attacks of torchattacks on what is left.
         gradient_free: attack without gradients on what survived every gradient attack.
         comparison: how many of the gradient attacks are repeated at the paper's epsilons.
         noise: random points of the ball tried on each image.
@@ -105,13 +105,15 @@ STRENGTHS: Mapping[str, Strength] = MappingProxyType(
             libraries=(
                 Library("apgd-ce", amount=50, sample=100),
                 Library("apgd-dlr", amount=50, sample=100),
-                Library("autoattack", amount=100, sample=30),
             ),
             gradient_free=Library("square", amount=2000, sample=150),
             noise=25,
         ),
     }
 )
+
+# Tried on what the preset's gradient attacks leave, if it is asked for.
+AUTOATTACK = Library("autoattack", amount=100, sample=30)
 
 # Beside the attacks themselves.
 TRANSFER = replace(_BASE, steps=20, success="last")

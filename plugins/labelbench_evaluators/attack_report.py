@@ -10,8 +10,9 @@ import numpy as np
 
 from labelbench import Attack, Context, GradientSource, Measurement, RunSpec, Score, label, run_attack
 from labelbench_evaluators import attack_diagnosis as diagnosis
-from labelbench_evaluators.attack_libraries import why_not
+from labelbench_evaluators.attack_libraries import require_autoattack, why_not
 from labelbench_evaluators.attack_presets import (
+    AUTOATTACK,
     LARGE,
     LARGE_EPSILON,
     MORE_STEPS,
@@ -23,6 +24,7 @@ from labelbench_evaluators.attack_presets import (
 )
 from labelbench_evaluators.attack_protocols import EPSILONS, PROTOCOLS, paper_targets
 from labelbench_evaluators.attack_search import NOBODY, Attacker, Survivors, downwards
+from labelbench_evaluators.attacks_adaptive import AdaptiveAttacks
 
 Arrays = Mapping[str, np.ndarray]
 Report = Callable[[float], None]
@@ -32,33 +34,43 @@ PROBED_LOSSES = ("training", "cross-entropy", "margin", "dlr", "plain-cross-entr
 EXAMPLES = 8
 
 
-def measure(context: Context, strength: str, steps: tuple[float, ...], category: RunSpec | None) -> Measurement:
-    """Run the preset named ``strength`` and judge it.
+def measure(context: Context, settings: AdaptiveAttacks, category: RunSpec | None) -> Measurement:
+    """Run the preset that ``settings`` names and judge it.
 
     Args:
         context: of the evaluation.
-        strength: key of :data:`labelbench_evaluators.attack_presets.STRENGTHS`.
-        steps: epsilons in 1/255 of the range of pixels, rising.
+        settings: strength and epsilons.
         category: the run whose network a transferred attack follows, or None.
+
+    Raises:
+        Unavailable: AutoAttack is asked for and cannot be imported.
     """
-    return _Evaluation(context, strength, steps, category).measure()
+    return _Evaluation(context, settings, category).measure()
 
 
 class _Evaluation:
-    def __init__(self, context: Context, strength: str, steps: tuple[float, ...], category: RunSpec | None) -> None:
+    def __init__(self, context: Context, settings: AdaptiveAttacks, category: RunSpec | None) -> None:
         self.context = context
-        self.steps = steps
-        self.epsilons = tuple(step / 255 for step in steps)
-        self.names = tuple(f"{step:g}/255" for step in steps)
-        self.strength_name = strength
-        self.strength = STRENGTHS[strength]
+        self.steps = settings.epsilons
+        self.epsilons = tuple(step / 255 for step in self.steps)
+        self.names = tuple(f"{step:g}/255" for step in self.steps)
+        self.strength_name = settings.strength
+        self.strength = STRENGTHS[settings.strength]
         self.category = category
         self.attacker = Attacker(context)
         self.classes = self.attacker.classes
         self.right = context.labels.nearest(context.outputs()).numpy() == self.classes
-        self.attacks = dict(self.strength.attacks(context.labels.num_classes))
-        missing = {each.name: why_not(each, context.labels.num_classes) for each in self.strength.libraries}
-        self.libraries = [each for each in self.strength.libraries if not missing[each.name]]
+        # Starts of its own for every attack: together they cover more of the ball.
+        self.attacks = {
+            name: replace(attack, seed=context.seed("attack", name))
+            for name, attack in self.strength.attacks(context.labels.num_classes)
+        }
+        libraries = self.strength.libraries
+        if settings.autoattack:
+            require_autoattack()
+            libraries += (AUTOATTACK,)
+        missing = {each.name: why_not(each, context.labels.num_classes) for each in libraries}
+        self.libraries = [each for each in libraries if not missing[each.name]]
         self.left_out = {name: reason for name, reason in missing.items() if reason}
         picked = np.flatnonzero(self.right)[:: max(1, int(self.right.sum()) // self.strength.probed)]
         self.probed = np.zeros_like(self.right)
@@ -151,6 +163,9 @@ class _Evaluation:
     def _pixels(self, attack: Attack, **changes: Any) -> Attack:
         return replace(attack, epsilons=self.epsilons, **changes)
 
+    def _noise(self) -> Attack:
+        return self._pixels(NOISE, restarts=self.strength.noise, seed=self.context.seed("attack", "noise"))
+
     def _engine(self, attack: Attack, asked: np.ndarray, **rest: Any) -> Any:
         return lambda report: self.attacker.engine(attack, asked, report, **rest)
 
@@ -206,9 +221,7 @@ class _Evaluation:
         found = {
             "noise": self._part(
                 "noise",
-                self._engine(
-                    self._pixels(NOISE, restarts=self.strength.noise), np.tile(self.right, (len(self.names), 1))
-                ),
+                self._engine(self._noise(), np.tile(self.right, (len(self.names), 1))),
             )["read"],
             square.name: self._part(square.name, self._library(square, alive))["read"],
         }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from labelbench import Context, Evaluator, InputError, Measurement, Needs, RunSpec, hookimpl
 
@@ -24,10 +24,13 @@ class AdaptiveAttacks(Evaluator):
     Attributes:
         strength: ``"quick"``, ``"standard"`` or ``"strong"``.
         epsilons: in 1/255 of the range of pixels, rising.
+        autoattack: whether AutoAttack's gradient attacks (Croce and Hein 2020) are tried as well.
     """
 
+    version: ClassVar[int] = 2
     strength: str = "standard"
     epsilons: tuple[float, ...] = EPSILONS
+    autoattack: bool = False
     explanations = MappingProxyType(
         {
             "adaptive": "accuracy that no attack of many breaks, image by image, within epsilon / 255 in pixels",
@@ -46,10 +49,14 @@ class AdaptiveAttacks(Evaluator):
         return Needs(trainings=(run, category) if category else (run,))
 
     def evaluate(self, context: Context) -> Measurement:
-        """All attacks of the preset; every attack is a part of its own."""
+        """All attacks of the preset; every attack is a part of its own.
+
+        Raises:
+            Unavailable: AutoAttack is asked for and cannot be imported.
+        """
         from labelbench_evaluators.attack_report import measure
 
-        return measure(context, self.strength, self.epsilons, transfer_run(context.run))
+        return measure(context, self, transfer_run(context.run))
 
 
 def transfer_run(run: RunSpec) -> RunSpec | None:
@@ -61,26 +68,31 @@ def transfer_run(run: RunSpec) -> RunSpec | None:
 
 
 def attacks_adaptive(argument: str) -> AdaptiveAttacks:
-    """Worst case of many attacks through the decoder: ``:quick``, ``:standard``, ``:strong``, or ``:strong,eps=1+2``.
+    """Worst case of many attacks through the decoder: ``:quick``, ``:standard``, ``:strong``, ``:strong,eps=1+2``.
+
+    ``,autoattack`` after the strength adds AutoAttack, which has to be installed.
 
     Raises:
         InputError: another strength, or epsilons that are not rising numbers above 0.
     """
-    strength, _, rest = argument.partition(",")
+    strength, *options = argument.split(",")
     strength = strength or "standard"
+    autoattack = "autoattack" in options
+    rest = ",".join(option for option in options if option != "autoattack")
     if strength not in STRENGTH_NAMES:
         raise InputError(f"evaluator 'attacks-adaptive' got {argument!r}; expected one of {', '.join(STRENGTH_NAMES)}")
     if not rest:
-        return AdaptiveAttacks(strength)
+        return AdaptiveAttacks(strength, autoattack=autoattack)
     try:
         epsilons = tuple(float(text) for text in rest.removeprefix("eps=").split("+"))
     except ValueError:
         epsilons = ()
     if not epsilons or sorted(set(epsilons)) != list(epsilons) or not 0 < epsilons[0] <= epsilons[-1] <= 255:
         raise InputError(
-            f"evaluator 'attacks-adaptive' got {rest!r}; expected rising epsilons in 1/255, above 0, as in eps=0.5+1+2"
+            f"evaluator 'attacks-adaptive' got {rest!r}; expected rising epsilons in 1/255, above 0, as in "
+            "eps=0.5+1+2, or autoattack"
         )
-    return AdaptiveAttacks(strength, epsilons)
+    return AdaptiveAttacks(strength, epsilons, autoattack)
 
 
 @hookimpl

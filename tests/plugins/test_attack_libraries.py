@@ -13,9 +13,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from labelbench import Unavailable
 from labelbench.labels import LabelSet
 from labelbench.networks import Network
-from labelbench_evaluators.attack_libraries import Classifier, LibraryResult, run_library, why_not
+from labelbench_evaluators.attack_libraries import Classifier, LibraryResult, require_autoattack, run_library, why_not
 from labelbench_evaluators.attack_presets import Library
 
 MakeBench = Callable[..., Any]
@@ -155,9 +156,13 @@ def test_losses_that_need_more_classes_are_not_used() -> None:
     assert why_not(Library("apgd-dlr", 3, 10), 2) == "needs 3 classes"
 
 
-def test_a_library_that_cannot_be_imported_is_left_out_with_the_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_autoattack_that_cannot_be_imported_is_refused_with_the_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    require_autoattack()
+    for name in [name for name in sys.modules if name.partition(".")[0] == "autoattack"]:
+        del sys.modules[name]
     monkeypatch.delattr(sys.modules["torch.autograd.gradcheck"], "zero_gradients")
-    assert "zero_gradients" in why_not(Library("autoattack", 3, 10), 10)
+    with pytest.raises(Unavailable, match=r"zero_gradients.*; install it, or leave ',autoattack' out"):
+        require_autoattack()
 
 
 @pytest.mark.parametrize("classes", [2, 3, 4])

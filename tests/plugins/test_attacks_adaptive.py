@@ -20,10 +20,11 @@ from labelbench.attacks.engine import Attack, run_attack
 from labelbench.errors import InputError
 from labelbench.evaluation import Measurement
 from labelbench.runs import RunSpec
+from labelbench_evaluators import attack_search
 from labelbench_evaluators.attack_libraries import Classifier
 from labelbench_evaluators.attack_presets import STRENGTHS, Library
 from labelbench_evaluators.attack_search import Attacker, Survivors, downwards
-from labelbench_evaluators.attacks_adaptive import EPSILONS, attacks_adaptive, transfer_run
+from labelbench_evaluators.attacks_adaptive import EPSILONS, AdaptiveAttacks, attacks_adaptive, transfer_run
 
 _spec = importlib.util.spec_from_file_location("defended", Path(__file__).with_name("defended_networks.py"))
 assert _spec and _spec.loader
@@ -86,6 +87,8 @@ def test_arguments_choose_strength_and_epsilons() -> None:
     assert attacks_adaptive("") == attacks_adaptive("standard")
     assert attacks_adaptive("strong").epsilons == EPSILONS
     assert attacks_adaptive("quick,eps=0.5+3").epsilons == (0.5, 3.0)
+    assert attacks_adaptive("strong,eps=1,autoattack") == AdaptiveAttacks("strong", (1.0,), autoattack=True)
+    assert attacks_adaptive("strong,autoattack").autoattack and not attacks_adaptive("strong").autoattack
 
 
 # Presets
@@ -275,6 +278,22 @@ def test_cost_counts_what_was_done_to_the_network(digit_bench: MakeBench) -> Non
     )
     assert seen["gradients"] == sum(part["gradients"] for part in cost.values()) + examples.gradients.sum()
     assert seen["queries"] == sum(part["queries"] for part in cost.values()) + examples.queries + clean_and_examples
+
+
+def test_every_random_start_is_at_points_of_its_own(digit_bench: MakeBench, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench = digit_bench("low-dim", images=10)
+    seeds: dict[str, set[int]] = {"attacks": set(), "noise": set()}
+
+    def note(attack: Attack, *args: Any, **rest: Any) -> Any:
+        if attack.start == "random":
+            seeds["attacks" if attack.steps else "noise"].add(attack.seed)
+        return run_attack(attack, *args, **rest)
+
+    monkeypatch.setattr(attack_search, "run_attack", note)
+    found = measured(bench, "standard,eps=2")
+    from_random = [name for name, settings in found.details["settings"].items() if settings["start"] == "random"]
+    assert len(from_random) == len(seeds["attacks"]) == 11
+    assert len(seeds["noise"]) == 1 and not seeds["noise"] & seeds["attacks"]
 
 
 # Resuming, and leaving things alone
