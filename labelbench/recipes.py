@@ -68,7 +68,11 @@ class Recipe:
     drop_last: bool = False
 
     def __post_init__(self) -> None:
+        # Equal recipes have equal settings as JSON, which tells 1 from 1.0.
         object.__setattr__(self, "milestones", tuple(self.milestones))
+        for field in fields(self):
+            if isinstance(field.default, float):
+                object.__setattr__(self, field.name, float(getattr(self, field.name)))
         checks = {
             "epochs": (self.epochs >= 1, "1 or more"),
             "batch_size": (self.batch_size >= 2, "2 or more"),
@@ -198,6 +202,6 @@ def recipe_of(source: str, table: Mapping[str, Any]) -> Recipe:
         allowed = (int, float) if kind is float else (list, tuple) if kind is tuple else (kind,)
         if not isinstance(value, allowed) or (isinstance(value, bool) and kind is not bool):
             raise InputError(f"recipe of {source}: {key} is {value!r}; expected {kind.__name__}")
-        changes[attribute] = float(value) if isinstance(value, int) and kind is float else value
+        changes[attribute] = value
     scaled = base.with_epochs(changes.pop("epochs")) if "epochs" in changes else base
     return replace(scaled, **changes)

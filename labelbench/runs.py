@@ -73,6 +73,9 @@ class RunSpec:
     numerics: Numerics = Numerics()
     files: tuple[tuple[str, str], ...] = ()
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "train_fraction", float(self.train_fraction))
+
     @staticmethod
     def of(dataset: str, label: str, backbone: str, seed: int, **rest: Any) -> RunSpec:
         """A spec with ``files`` filled in from the names."""
@@ -157,20 +160,22 @@ def named_files(name: str, *, bare_folders: bool = False) -> dict[str, str]:
     """SHA-256 of each file or folder that the argument of a name mentions.
 
     A part of the argument (between ``:``, ``,`` and ``=``) counts if it is an existing file, or an existing folder
-    written with a slash; the part after the first colon counts as a whole as well, since paths may hold any of these.
+    written with a slash or after ``=``; the part after the first colon counts as a whole as well, since paths may hold
+    any of these.
 
     Args:
         name: of a data set, label or backbone.
-        bare_folders: whether a folder counts without a slash too. It does not for labels: a folder ``speech`` that
+        bare_folders: whether any other folder counts too. It does not for labels: a folder ``speech`` that
             happens to be here is not what ``official:speech`` means.
     """
     _, colon, argument = name.partition(":")
     if not colon:
         return {}
     hashes = {}
+    values = re.findall(r"=([^:,=]+)", argument)
     for part in dict.fromkeys([argument, *re.split(r"[:,=]", argument)]):
         path = Path(part).expanduser()
-        if part and (path.is_file() or ((bare_folders or "/" in part) and path.is_dir())):
+        if part and (path.is_file() or ((bare_folders or "/" in part or part in values) and path.is_dir())):
             hashes[part] = _sha256_of(path, _state_of(path))
     return hashes
 

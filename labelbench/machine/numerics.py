@@ -108,19 +108,21 @@ def numerics_in_force(numerics: Numerics) -> Iterator[None]:
     threads = torch.get_num_threads()
     deterministic = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
     fill = torch.utils.deterministic.fill_uninitialized_memory  # type: ignore[attr-defined]
-    cudnn = torch.backends.cudnn.allow_tf32
+    cudnn, products = torch.backends.cudnn.allow_tf32, torch.get_float32_matmul_precision()
     try:
         if numerics.threads:
             torch.set_num_threads(numerics.threads)
         torch.use_deterministic_algorithms(numerics.mode == "exact", warn_only=True)
         torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
         torch.backends.cudnn.allow_tf32 = numerics.mode != "exact"
+        torch.set_float32_matmul_precision("highest")
         yield
     finally:
         torch.set_num_threads(threads)
         torch.use_deterministic_algorithms(deterministic[0], warn_only=deterministic[1])
         torch.utils.deterministic.fill_uninitialized_memory = fill  # type: ignore[attr-defined]
         torch.backends.cudnn.allow_tf32 = cudnn
+        torch.set_float32_matmul_precision(products)
 
 
 def environment_facts(numerics: Numerics) -> dict[str, Any]:

@@ -112,7 +112,7 @@ class Results:
 
     def snapshot_file(self, run: RunSpec, share: float) -> Path:
         """The weights of a run after ``share`` of its training, above 0 to 1."""
-        return self.work(run) / f"snapshot-{round(share * 100)}.safetensors"
+        return self.work(run) / f"snapshot-{share:g}.safetensors"
 
     def measurement_file(self, cell: Cell) -> Path:
         """The record of a measurement."""
@@ -260,7 +260,7 @@ def run_of(facts: Mapping[str, Any]) -> RunSpec:
     return RunSpec(
         **{
             **values,
-            "recipe": _recipe_of(tuple(recipe.items()), tuple(map(type, recipe.values()))),
+            "recipe": _recipe_of(tuple(recipe.items())),
             "numerics": _numerics_of(tuple(values["numerics"].items())),
             "files": tuple((path, digest) for path, digest in values["files"]),
         }
@@ -268,8 +268,8 @@ def run_of(facts: Mapping[str, Any]) -> RunSpec:
 
 
 @lru_cache(maxsize=256)
-def _recipe_of(fields: tuple[tuple[str, Any], ...], types: tuple[type, ...]) -> Recipe:
-    """Recipes are few and runs are many. 0 and 0.0 are equal but make different identities, hence the types."""
+def _recipe_of(fields: tuple[tuple[str, Any], ...]) -> Recipe:
+    """Recipes are few and runs are many."""
     return Recipe(**dict(fields))
 
 

@@ -107,7 +107,7 @@ def _runs(suite: Suite, numerics: Numerics) -> Iterator[RunSpec]:
                         label,
                         backbone,
                         seed,
-                        train_fraction=float(suite.train_fraction),  # a file may say 1, and ids tell 1 from 1.0
+                        train_fraction=suite.train_fraction,
                         recipe=suite.recipe,
                         numerics=numerics,
                     )

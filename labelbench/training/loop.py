@@ -6,6 +6,7 @@ import json
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -174,12 +175,13 @@ def train(
         loss_sum = torch.zeros((), device=device)
         rate = 0.0
         seen = 0
-        for step, (pixels, classes) in enumerate(batches.epoch(epoch)):
-            rate = recipe.rate_at(epoch, step, batches.steps)
-            optimizers.set_rate(rate)
-            loss_sum += take_step(pixels, classes) * len(classes)
-            seen += len(classes)
-            report(epoch * batches.steps + step + 1, total_steps, seen / (time.perf_counter() - started), None)
+        with _own_random_numbers(run, epoch, device):
+            for step, (pixels, classes) in enumerate(batches.epoch(epoch)):
+                rate = recipe.rate_at(epoch, step, batches.steps)
+                optimizers.set_rate(rate)
+                loss_sum += take_step(pixels, classes) * len(classes)
+                seen += len(classes)
+                report(epoch * batches.steps + step + 1, total_steps, seen / (time.perf_counter() - started), None)
         train_loss = float(loss_sum) / seen
         validation_loss, accuracy = validate(network, labels, *validation, run.numerics.precision)
         if not np.isfinite(train_loss) or not np.isfinite(validation_loss):
@@ -267,6 +269,14 @@ def validate(
         hits += (labels.nearest(outputs) == expected).sum()
         done += len(outputs)
     return float(loss) / done, int(hits) / done
+
+
+@contextmanager
+def _own_random_numbers(run: RunSpec, epoch: int, device: torch.device) -> Iterator[None]:
+    """Layers that draw random numbers, such as dropout, draw the run's own in each epoch, whatever was drawn before."""
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        torch.manual_seed(derived_seed(run.seed, "layers", epoch))
+        yield
 
 
 class _State:

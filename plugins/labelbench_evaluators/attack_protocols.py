@@ -33,10 +33,11 @@ PROTOCOLS: Mapping[str, Mapping[str, Attack]] = MappingProxyType(
 
 
 def paper_targets(classes: np.ndarray, num_classes: int, seed: int = TARGET_SEED) -> np.ndarray:
-    """The class that the official code aims at for every test image, the same at each epsilon and attack.
+    """A class to aim at for every test image, drawn as the official code does, the same at each epsilon and attack.
 
     It seeds torch's default generator, from which the data loader takes one number first; then every test image in
-    turn, also one that is classified wrong, draws a class until it is not the true one.
+    turn, also one that is classified wrong, draws a class until it is not the true one. Its test images come in another
+    order, so that it aims at other classes for the same images.
 
     Args:
         classes: ``(n,)`` true classes, in the order of the test images.

@@ -36,6 +36,12 @@ def test_every_field_is_part_of_the_identity(change: dict[str, object]) -> None:
     assert replace(RUN, **change).id != RUN.id  # type: ignore[arg-type]
 
 
+def test_equal_runs_have_equal_identities() -> None:
+    written, meant = Recipe(learning_rate=1, weight_decay=0), Recipe(learning_rate=1.0, weight_decay=0.0)
+    one, other = replace(RUN, recipe=written, train_fraction=1), replace(RUN, recipe=meant, train_fraction=1.0)
+    assert one == other and one.id == other.id
+
+
 def test_the_content_of_a_named_file_is_part_of_the_identity(tmp_path: Path) -> None:
     file = tmp_path / "labels.npy"
     file.write_bytes(b"one")
@@ -53,12 +59,15 @@ def test_the_content_of_a_named_folder_is_hashed_by_its_files(tmp_path: Path) ->
     assert before.keys() == {str(tmp_path)} and named_files(f"folder:{tmp_path}") != before
 
 
-def test_a_folder_without_a_slash_counts_for_data_sets_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_without_a_slash_counts_as_a_data_set_or_a_value(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "speech").mkdir()
     (tmp_path / "speech" / "a.txt").write_text("a")
     monkeypatch.chdir(tmp_path)
     assert RunSpec.of("folder:speech", "official:speech", "resnet8", 0).files[0][0] == "speech"
     assert RunSpec.of("cifar10", "official:speech", "resnet8", 0).files == ()
+    assert RunSpec.of("cifar10", "speech:lang=en,wav=speech", "resnet8", 0).files[0][0] == "speech"
 
 
 def test_names_without_files_have_none() -> None:

@@ -87,8 +87,15 @@ def test_a_device_that_is_not_here_is_refused() -> None:
 
 
 def test_torch_is_put_back_as_it_was() -> None:
-    before = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
-    with numerics_in_force(Numerics(threads=before[0] + 1)):
-        assert torch.get_num_threads() == before[0] + 1
-        assert torch.are_deterministic_algorithms_enabled()
-    assert (torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()) == before
+    def switches() -> tuple[int, bool, str]:
+        deterministic = torch.are_deterministic_algorithms_enabled()
+        return torch.get_num_threads(), deterministic, torch.get_float32_matmul_precision()
+
+    torch.set_float32_matmul_precision("medium")
+    before = switches()
+    try:
+        with numerics_in_force(Numerics(threads=before[0] + 1)):
+            assert switches() == (before[0] + 1, True, "highest")
+        assert switches() == before
+    finally:
+        torch.set_float32_matmul_precision("highest")

@@ -8,7 +8,7 @@ import pytest
 from labelbench.errors import InputError, MachineError
 from labelbench.evaluation import Measurement, Score
 from labelbench.files import write_atomic
-from labelbench.recipes import Recipe, find_recipe
+from labelbench.recipes import find_recipe
 from labelbench.results.store import Cell, Results, run_facts, run_of
 from labelbench.runs import Numerics, RunSpec
 
@@ -105,8 +105,6 @@ def test_a_file_that_cannot_be_written_leaves_nothing_behind(tmp_path: Path) -> 
     assert list(tmp_path.iterdir()) == [tmp_path / "taken"]
 
 
-def test_a_run_keeps_its_identity_whether_numbers_are_whole_or_not() -> None:
-    """0 and 0.0 are equal, and are different runs."""
-    runs = [RunSpec("digits", "category", "resnet8", 0, recipe=Recipe(warmup=warmup)) for warmup in (0.0, 0)]
-    assert runs[0].id != runs[1].id
-    assert [run_of(run_facts(run)).id for run in runs] == [run.id for run in runs]
+def test_every_share_of_training_has_a_snapshot_of_its_own(tmp_path: Path) -> None:
+    results = Results(tmp_path)
+    assert results.snapshot_file(RUN, 0.016) != results.snapshot_file(RUN, 0.024)

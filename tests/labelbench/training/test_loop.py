@@ -106,6 +106,32 @@ def test_an_interrupted_training_ends_with_the_same_bits(tmp_path: Path, epochs:
         assert torch.equal(tensor, resumed.network.state_dict()[name]), name
 
 
+class Forgetful(Tiny):
+    """Draws random numbers in every forward pass of training."""
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return nn.functional.dropout(super().forward(images), 0.5, self.training)
+
+
+def test_layers_that_draw_random_numbers_draw_the_same_in_equal_runs(tmp_path: Path) -> None:
+    images = made_up()
+
+    def weights(name: str, run: RunSpec = RUN, **options: Any) -> dict[str, torch.Tensor]:
+        network = initial_network(run, Forgetful, LABELS, images)
+        folder = tmp_path / name
+        found = train(run, network, LABELS, images, validation_share=0.2, flip=True, folder=folder, **options)
+        return found.network.state_dict()
+
+    before = torch.get_rng_state()
+    whole = weights("whole")
+    assert torch.equal(torch.get_rng_state(), before)
+    torch.rand(1)
+    with pytest.raises(Stop):
+        weights("cut", report=interrupted_after(2))
+    resumed = weights("cut")
+    assert all(torch.equal(tensor, resumed[name]) for name, tensor in whole.items())
+
+
 class Odd(Tiny):
     """Weights that are tied, and one that no output depends on."""
 
