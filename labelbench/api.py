@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from labelbench.errors import InputError
 from labelbench.leaderboard.records import ScoreTable
-from labelbench.results.store import Results
+from labelbench.results.store import Results, results_in
 from labelbench.settings import Settings, use_settings
 from labelbench.suite import Suite
 
@@ -112,9 +112,7 @@ def load_results(folder: str | Path) -> ScoreTable:
         InputError: no such folder, no results in it, or a file in it is damaged.
     """
     path = Path(folder)
-    if not path.is_dir():
-        raise InputError(f"{path} is no results folder; `labelbench run --results {path}` makes one")
-    table = ScoreTable.of(Results(path))
+    table = ScoreTable.of(results_in(path))
     if not table and not table.failures:
         raise InputError(f"{path} holds no results; `labelbench run --results {path}` makes some")
     return table

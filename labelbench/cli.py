@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 
 import click
 
-from labelbench.commands.options import complete, machine_options, suite_options
+from labelbench.commands.options import PLUGGED, complete, machine_options, suite_options
 from labelbench.errors import LabelbenchError, UnknownName, one_line
 
 INTERRUPTED = 130
@@ -218,7 +218,7 @@ def new(kind: str, name: str) -> None:
 
 
 @cli.command()
-@click.argument("names", nargs=-1, required=True, metavar="NAME...", shell_complete=complete("labels"))
+@click.argument("names", nargs=-1, required=True, metavar="NAME...", shell_complete=complete(*PLUGGED))
 @click.option("--kind", metavar="label|backbone|evaluator", help="What the names are, where several kinds have them.")
 @click.option("--time-limit", default=60.0, show_default=True, metavar="SECONDS", help="Give a single step up after.")
 @machine_options
@@ -231,7 +231,7 @@ def check(names: tuple[str, ...], kind: str | None, time_limit: float, **options
 
 
 @cli.command("try")
-@click.argument("name", metavar="NAME", shell_complete=complete("labels"))
+@click.argument("name", metavar="NAME", shell_complete=complete(*PLUGGED))
 @click.option("--kind", metavar="label|backbone|evaluator", help="What the name is, where several kinds have it.")
 @click.option("--dry-run", is_flag=True, help="Say what would be trained and stop.")
 @machine_options
@@ -264,7 +264,8 @@ def main() -> NoReturn:
         error.show()
         sys.exit(error.exit_code)
     except (KeyboardInterrupt, click.Abort):
-        click.echo("interrupted; the same command goes on where this one stopped", err=True)
+        goes_on = "; the same command goes on where this one stopped" if sys.argv[1:2] == ["run"] else ""
+        click.echo(f"interrupted{goes_on}", err=True)
         sys.exit(INTERRUPTED)
     except LabelbenchError as error:
         click.echo(f"labelbench: {one_line(error)}", err=True)

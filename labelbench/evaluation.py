@@ -7,6 +7,7 @@ import dataclasses
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from operator import index
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -47,8 +48,25 @@ class Score:
     note: str = ""
 
     def __post_init__(self) -> None:
-        if not self.name or not self.name.isprintable():
+        if not isinstance(self.name, str) or not self.name or not self.name.isprintable():
             raise PluginError(f"score name {self.name!r}; expected printable text")
+        if not isinstance(self.unit, str) or not isinstance(self.note, str):
+            raise PluginError(f"score {self.name!r} has unit {self.unit!r} and note {self.note!r}; expected text")
+        if self.higher_is_better not in (True, False, None):
+            raise PluginError(
+                f"score {self.name!r} has higher_is_better {self.higher_is_better!r}; expected True, False or None"
+            )
+        if self.higher_is_better is not None:
+            object.__setattr__(self, "higher_is_better", bool(self.higher_is_better))
+        if self.interval is not None:
+            object.__setattr__(self, "interval", self._checked_interval())
+        if self.count is not None:
+            try:
+                object.__setattr__(self, "count", index(self.count))
+            except TypeError as error:
+                raise PluginError(
+                    f"score {self.name!r} has count {self.count!r}; expected a whole number or None"
+                ) from error
         if self.value is None:
             if not self.note:
                 raise PluginError(f"score {self.name!r} has no value; its note must say why")
@@ -56,6 +74,17 @@ class Score:
             raise PluginError(f"score {self.name!r} is {self.value!r}; expected a finite number, or None with a note")
         else:
             object.__setattr__(self, "value", float(self.value))
+
+    def _checked_interval(self) -> tuple[float, float]:
+        try:
+            low, high = (float(bound) for bound in self.interval or ())
+        except (TypeError, ValueError):
+            low = high = math.nan
+        if not math.isfinite(low) or not math.isfinite(high):
+            raise PluginError(
+                f"score {self.name!r} has interval {self.interval!r}; expected two finite numbers, or None"
+            )
+        return low, high
 
     @staticmethod
     def share(name: str, hits: int, count: int, *, higher_is_better: bool | None = True, note: str = "") -> Score:
@@ -91,6 +120,12 @@ class Measurement:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "scores", tuple(self.scores))
+        for score in self.scores:
+            if not isinstance(score, Score):
+                raise PluginError(
+                    f"a score of the measurement is {type(score).__name__}; expected labelbench.Score, which has unit "
+                    "and direction"
+                )
         names = [score.name for score in self.scores]
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
@@ -153,7 +188,7 @@ class Evaluator(abc.ABC):
 
 
 class Context:
-    """What an evaluator is given. It reads and stores through this object alone.
+    """What an evaluator is given. It reads and stores through this object alone, and changes copies.
 
     Attributes:
         run: the run that is measured.
@@ -189,6 +224,8 @@ class Context:
         self._measurement = measurement
         self._part = part
         self._report = report
+        self._given: dict[RunSpec, tuple[Trained, str]] = {}
+        _ = labels.sha256  # taken before anybody can change the targets
 
     @property
     def images(self) -> Images:
@@ -202,11 +239,15 @@ class Context:
 
     def trained(self, run: RunSpec | None = None) -> Trained:
         """The trained network of ``run`` (by default the one measured), in eval mode on its device."""
-        return self._trained(run or self.run)
+        run = run or self.run
+        if run not in self._given:
+            found = self._trained(run)
+            self._given[run] = found, found.network.digest
+        return self._given[run][0]
 
     def outputs(self, run: RunSpec | None = None) -> Tensor:
-        """``(test images, *label shape)`` float32 on the CPU: computed once for all evaluators."""
-        return self._outputs(run or self.run)
+        """``(test images, *label shape)`` float32 on the CPU: a copy of what was computed once for all evaluators."""
+        return self._outputs(run or self.run).clone()
 
     def snapshot(self, share: float, run: RunSpec | None = None) -> Trained:
         """The network as it was after ``share`` of its training, one of the needed ``snapshots``.
@@ -230,6 +271,30 @@ class Context:
     def report(self, doing: str, share: float) -> None:
         """Tell the reader what is being done and how much of it is done, 0 to 1."""
         self._report(doing, share)
+
+    def changed(self) -> str:
+        """What others are given too and is not as it was given, in words; empty if everything is."""
+        if not self.labels.is_intact:
+            return "the targets of its labels"
+        for run, (found, digest) in self._given.items():
+            if found.network.digest != digest:
+                return f"the weights of {run}"
+        return ""
+
+
+def evaluated(made: Evaluator, context: Context) -> Measurement:
+    """What an evaluator finds.
+
+    Raises:
+        PluginError: it returned something else, or changed what others are given too.
+    """
+    found = made.evaluate(context)
+    if not isinstance(found, Measurement):
+        raise PluginError(f"evaluate() returned {type(found).__name__}; expected labelbench.Measurement")
+    changed = context.changed()
+    if changed:
+        raise PluginError(f"evaluate() changed {changed}, which others are given too; expected that it changes copies")
+    return found
 
 
 def wilson_interval(hits: float, count: float, z: float = 1.959964) -> tuple[float, float]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from types import MappingProxyType
@@ -75,9 +75,13 @@ class LabelSet:
     @cached_property
     def sha256(self) -> str:
         """Hash of shape and little-endian float32 values of the targets."""
-        digest = hashlib.sha256(repr(self.targets.shape).encode())
-        digest.update(np.ascontiguousarray(self.targets, dtype="<f4").tobytes())
-        return digest.hexdigest()
+        return _sha256_of(self.targets)
+
+    @property
+    def is_intact(self) -> bool:
+        """Whether the targets, here and on devices, are still what :attr:`sha256` was first taken of."""
+        copies = (decoder.targets.numpy(force=True) for decoder in self._decoders.values())
+        return all(_sha256_of(each) == self.sha256 for each in (self.targets, *copies))
 
     @property
     def identity(self) -> str:
@@ -273,7 +277,10 @@ class _Decoder:
         return _Decoder(put(targets), put(mean), put(centred), put(norms), put(np.sqrt(norms.max())))
 
 
-Provider = Callable[..., LabelSet]
+def _sha256_of(targets: np.ndarray) -> str:
+    digest = hashlib.sha256(repr(targets.shape).encode())
+    digest.update(np.ascontiguousarray(targets, dtype="<f4").tobytes())
+    return digest.hexdigest()
 
 
 def _checked(given: object) -> np.ndarray:

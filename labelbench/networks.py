@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 
 import torch
@@ -75,6 +76,15 @@ class Network(nn.Module):
         self.head = LabelHead(num_features, shape)
         self.register_buffer("mean", torch.tensor(mean, dtype=torch.float32).view(1, 3, 1, 1))
         self.register_buffer("std", torch.tensor(std, dtype=torch.float32).view(1, 3, 1, 1))
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of all weights and buffers."""
+        digest = hashlib.sha256()
+        for name, tensor in self.state_dict().items():
+            digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+            digest.update(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy())
+        return digest.hexdigest()
 
     def normalise(self, pixels: Tensor) -> Tensor:
         """Pixels in [0, 1], ``(batch, 3, height, width)``, to the normalised units that the backbone sees."""

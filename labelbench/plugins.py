@@ -200,7 +200,11 @@ def _register(origin: Origin, point: EntryPoint) -> Iterator[tuple[str, Entry]]:
             f"{point.value} has no hook implementation; decorate one of {', '.join(_HOOKS)} with @labelbench.hookimpl"
         )
     for hook, (kind, parameters) in _HOOKS.items():
-        for result in getattr(manager.hook, hook)():
+        caller = getattr(manager.hook, hook)
+        results = caller()
+        if len(results) < len(caller.get_hookimpls()):
+            raise PluginError(f"{hook}() returned nothing; expected a dict of names and functions")
+        for result in results:
             if not isinstance(result, Mapping):
                 raise PluginError(f"{hook}() returned {type(result).__name__}; expected a dict of names and functions")
             for name, function in result.items():

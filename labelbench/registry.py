@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, TypeVar
 
 from labelbench.errors import LabelbenchError, PluginError, one_line
@@ -59,6 +60,14 @@ def evaluator(name: str) -> Evaluator:
     return _made("evaluator", name, Evaluator)[1]  # type: ignore[type-abstract]
 
 
+def explanations(name: str) -> Mapping[str, str]:
+    """What an evaluator says of its scores; nothing where its plugin is not here."""
+    try:
+        return evaluator(name).explanations
+    except LabelbenchError:
+        return {}
+
+
 def _made(
     kind: str, name: str, expected: type[_Made], *given: object, argument_first: bool = False
 ) -> tuple[Entry, _Made]:
@@ -66,6 +75,8 @@ def _made(
     entry, argument = plugins().find(kind, name)
     try:
         made = entry.function(argument, *given) if argument_first else entry.function(*given, argument)
+    except PluginError as error:
+        raise PluginError(f"{kind} {name!r} ({entry.origin}): {error}") from error
     except LabelbenchError:
         raise
     except Exception as error:

@@ -93,7 +93,7 @@ class _Rows:
 class AttackLoop:
     """One attack on one set of images: settings, data, and what was found and counted so far.
 
-    The arguments are those of :func:`labelbench.attacks.run_attack`.
+    The arguments are those of :func:`labelbench.run_attack`.
     """
 
     def __init__(

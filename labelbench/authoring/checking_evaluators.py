@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import math
 import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -18,7 +17,7 @@ from labelbench.authoring.evaluator_bench import Bench
 from labelbench.authoring.findings import Report, in_words
 from labelbench.authoring.process_watch import ProcessWatch
 from labelbench.errors import InputError, LabelbenchError, MachineError, PluginError, one_line
-from labelbench.evaluation import Arrays, Evaluator, Measurement, Needs, Score
+from labelbench.evaluation import Arrays, Evaluator, Measurement, Needs, Score, evaluated
 from labelbench.registry import evaluator
 from labelbench.results.store import Results
 from labelbench.runs import RunSpec
@@ -66,14 +65,15 @@ def examine_evaluator(name: str, report: Report, watch: ProcessWatch, thorough: 
             report.facts[f"the scores of {run}"] = _content(found)
             if thorough:
                 report.doing(f"measuring {run} again, with the parts that are stored")
-                repeated.append(_content(made.evaluate(bench.context(run, needs, parts))) == _content(found))
+                again = _measured(made, bench, run, needs, parts)
+                repeated.append(again is not None and _content(again) == _content(found))
     if not thorough:
         return
     report.check("needs", _undeclared(bench), "nothing was asked for beyond them")
     if len(measured) < len(bench.runs()):
         return
     report.check("files", _files(written), "none written")
-    report.check("scores", _scores(made, measured), in_words(score.name for score in measured[0].scores))
+    report.check("scores", _scores(measured), in_words(score.name for score in measured[0].scores))
     unexplained = _unexplained(made, measured)
     if unexplained:
         report.noted("explanations", f"none for {in_words(unexplained)}; `labelbench leaderboard --explain` shows them")
@@ -83,7 +83,10 @@ def examine_evaluator(name: str, report: Report, watch: ProcessWatch, thorough: 
 
 def _needs(name: str, made: Evaluator, run: RunSpec) -> tuple[Needs, RunSpec]:
     """What it needs for a run, and the run as it is measured: of labels alone if it needs nothing else."""
-    needs = made.needs(run)
+    try:
+        needs = made.needs(run)
+    except Exception as error:  # a plugin can fail in any way
+        raise PluginError(f"evaluator {name!r}: needs() failed for {run}: {one_line(error)}") from error
     if not isinstance(needs, Needs):
         raise PluginError(f"evaluator {name!r}: needs() returned {type(needs).__name__}; expected labelbench.Needs")
     return needs, run if needs.trainings or needs.measurements else run.of_labels
@@ -98,7 +101,7 @@ def _measured(
         PluginError: it failed in another way.
     """
     try:
-        found = made.evaluate(bench.context(run, needs, parts))
+        return evaluated(made, bench.context(run, needs, parts))
     except (InputError, MachineError):
         raise
     except Exception as error:  # a plugin can fail in any way
@@ -109,9 +112,6 @@ def _measured(
         raise PluginError(
             f"evaluate() failed for {run}: {one_line(error)}; expected a labelbench.Measurement"
         ) from error
-    if not isinstance(found, Measurement):
-        raise PluginError(f"evaluate() returned {type(found).__name__}; expected labelbench.Measurement")
-    return found
 
 
 def _settings(name: str, made: Evaluator) -> Iterator[str]:
@@ -150,7 +150,7 @@ def _files(written: list[str]) -> Iterator[str]:
         )
 
 
-def _scores(made: Evaluator, measured: Iterable[Measurement]) -> Iterator[str]:
+def _scores(measured: Iterable[Measurement]) -> Iterator[str]:
     for measurement in measured:
         if not measurement.scores:
             yield "there are none; expected one or more, since they are what a leaderboard shows"
@@ -164,20 +164,13 @@ def _scores(made: Evaluator, measured: Iterable[Measurement]) -> Iterator[str]:
 
 def _score(score: Score) -> str:
     """What is wrong with a score, or nothing."""
-    if not isinstance(score, Score):
-        return f"one is {type(score).__name__}; expected labelbench.Score, which has unit and direction"
-    if not isinstance(score.unit, str) or score.higher_is_better not in (True, False, None):
-        return (
-            f"{score.name!r} has unit {score.unit!r} and higher_is_better {score.higher_is_better!r}; expected text "
-            "and True, False or None: headings and the best row are made from them"
-        )
     if score.value is None:
         return ""
     if score.unit == "share" and not 0 <= score.value <= 1:
         return f"{score.name!r} is {score.value:g} with unit 'share'; expected 0 to 1, which is shown as 0 to 100 %"
     if score.interval is not None:
         low, high = score.interval
-        if not (math.isfinite(low) and math.isfinite(high) and low - _ROUNDING <= score.value <= high + _ROUNDING):
+        if not low - _ROUNDING <= score.value <= high + _ROUNDING:
             return (
                 f"{score.name!r} is {score.value:g} with interval {score.interval}; expected one that holds the value"
             )
@@ -185,7 +178,7 @@ def _score(score: Score) -> str:
 
 
 def _unexplained(made: Evaluator, measured: Iterable[Measurement]) -> list[str]:
-    names = [score.name for measurement in measured for score in measurement.scores if isinstance(score, Score)]
+    names = [score.name for measurement in measured for score in measurement.scores]
     known = made.explanations
     return [name for name in dict.fromkeys(names) if name not in known and name.partition("/")[0] not in known]
 

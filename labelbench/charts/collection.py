@@ -8,15 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from labelbench.charts.data import Chart, Panel, Series, base_label
+from labelbench.charts.data import Chart, Panel, base_label
 from labelbench.charts.features import feature_charts
 from labelbench.charts.scores import score_charts
-from labelbench.charts.styles import Style, styles_of
 from labelbench.charts.trainings import learning_curves, trainings_of
 from labelbench.leaderboard.leaderboard import Leaderboard
 from labelbench.results.store import Results
-
-__all__ = ["Chart", "Panel", "Series", "Style", "charts_of", "only_labels", "styles_of"]
 
 
 def charts_of(results: Results, board: Leaderboard | None = None) -> tuple[Chart, ...]:
@@ -32,8 +29,8 @@ def charts_of(results: Results, board: Leaderboard | None = None) -> tuple[Chart
     Raises:
         InputError: a file in the folder is damaged or no record.
     """
-    scores = score_charts(board or Leaderboard.of(results))
-    return (*scores, *learning_curves(trainings_of(results)), *feature_charts(results))
+    board = board or Leaderboard.of(results)
+    return (*score_charts(board), *learning_curves(trainings_of(results)), *feature_charts(results, board.legend))
 
 
 def only_labels(charts: Iterable[Chart], labels: Iterable[str]) -> tuple[Chart, ...]:

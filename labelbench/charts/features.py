@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -17,20 +17,23 @@ EVALUATOR = "feature-views"
 POINTS = 400
 
 
-def feature_charts(results: Results, points: int = POINTS) -> Iterator[Chart]:
+def feature_charts(results: Results, legend: Mapping[str, str], points: int = POINTS) -> Iterator[Chart]:
     """A chart for every data set and backbone with measured feature views; of several seeds the lowest is drawn.
 
     Args:
         results: the folder.
+        legend: settings in words by the letter that the leaderboard gives them.
         points: in a panel at most; images are left out evenly, the same ones for every label and moment.
     """
     records, _ = newest_versions(record for record in results.records() if record.cell.evaluator == EVALUATOR)
     records = [record for record in records if not record.diverged]
     for dataset, backbone in sorted({(record.cell.run.dataset, record.cell.run.backbone) for record in records}):
         here = [one for one in records if (one.cell.run.dataset, one.cell.run.backbone) == (dataset, backbone)]
-        chosen = _lowest_seeds(here)
+        chosen = _lowest_seeds(here, legend)
         rows = [_panels(name, record, results.load_measurement(record.cell).arrays, points) for name, record in chosen]
         seeds = sorted({record.cell.run.seed for _, record in chosen})
+        words = set(settings_by_record([record for _, record in chosen]))
+        letters = [f" {letter}: {text}." for letter, text in legend.items() if text in words and len(words) > 1]
         yield Chart(
             f"feature-views-{slug(dataset)}-{slug(backbone)}",
             f"Features over training (t-SNE): {dataset}, {backbone}",
@@ -41,14 +44,14 @@ def feature_charts(results: Results, points: int = POINTS) -> Iterator[Chart]:
             note=(
                 "A point is a test image, its colour the class; axes have no unit, and distances between groups mean "
                 "little. k-NN: share of images whose nearest others in the space of the features are mostly of their "
-                f"class. Seed {', '.join(map(str, seeds))}."
+                f"class. Seed {', '.join(map(str, seeds))}." + "".join(letters)
             ),
             columns=max(len(row) for row in rows),
         )
 
 
-def _lowest_seeds(records: Sequence[Record]) -> list[tuple[str, Record]]:
-    """Name and record of each label under each of its settings, category first; numbered if there are several."""
+def _lowest_seeds(records: Sequence[Record], legend: Mapping[str, str]) -> list[tuple[str, Record]]:
+    """Name and record of each label under each of its settings, category first; with letters if there are several."""
     groups: dict[tuple[str, str, str], Record] = {}
     settings = settings_by_record(records)
     ambiguous = ambiguous_labels(group_of(record, words) for record, words in zip(records, settings, strict=True))
@@ -58,7 +61,7 @@ def _lowest_seeds(records: Sequence[Record]) -> list[tuple[str, Record]]:
         if key not in groups or record.cell.run.seed < groups[key].cell.run.seed:
             groups[key] = record
     several = len(set(settings)) > 1
-    letters = {words: f" ({chr(ord('a') + index)})" for index, words in enumerate(sorted(set(settings)))}
+    letters = {words: f" ({letter})" for letter, words in legend.items()}
     named = [(name + (letters[words] if several else ""), record) for (name, words, _), record in groups.items()]
     return sorted(named, key=lambda pair: (pair[1].cell.run.label != REFERENCE, pair[0]))
 

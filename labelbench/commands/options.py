@@ -16,13 +16,16 @@ if TYPE_CHECKING:
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 
-def complete(kind: str) -> Callable[[click.Context, click.Parameter, str], list[str]]:
-    """Shell completion with the names of one kind."""
+PLUGGED = ("labels", "backbones", "evaluators")
+
+
+def complete(*kinds: str) -> Callable[[click.Context, click.Parameter, str], list[str]]:
+    """Shell completion with the names of these kinds."""
 
     def names(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
         from labelbench.commands.listing import names_of
 
-        return [name for name in names_of(kind) if name.startswith(incomplete)]
+        return [name for kind in kinds for name in names_of(kind) if name.startswith(incomplete)]
 
     return names
 

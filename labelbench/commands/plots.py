@@ -13,15 +13,16 @@ import click
 from labelbench.charts.adversarial_examples import NAME as EXAMPLES
 from labelbench.charts.adversarial_examples import strips_of
 from labelbench.charts.adversarial_figures import strip_figure
-from labelbench.charts.collection import charts_of, only_labels, styles_of
+from labelbench.charts.collection import charts_of, only_labels
 from labelbench.charts.data import Chart, Panel
 from labelbench.charts.figures import chart_figure
 from labelbench.charts.labels import FORMATS, picture
+from labelbench.charts.styles import styles_of
 from labelbench.charts.trainings import trainings_of
 from labelbench.commands.options import settings_of
 from labelbench.errors import InputError, UnknownName
 from labelbench.files import write_atomic
-from labelbench.results.store import Results
+from labelbench.results.store import Results, results_in
 from labelbench.settings import use_settings
 
 if TYPE_CHECKING:
@@ -41,9 +42,7 @@ def plot(options: dict[str, Any]) -> None:
         MachineError: the disk refuses, or a data set that adversarial examples need is not at hand.
     """
     folder: Path = options["folder"]
-    if not folder.is_dir():
-        raise InputError(f"{folder} is no results folder; `labelbench run --results {folder}` makes one")
-    results = Results(folder)
+    results = results_in(folder)
     charts = charts_of(results)
     if options["output"] is None:
         for name in (*(chart.name for chart in charts), EXAMPLES):

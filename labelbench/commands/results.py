@@ -9,7 +9,7 @@ import click
 
 from labelbench.commands.listing import output_console
 from labelbench.errors import InputError
-from labelbench.results.store import Results
+from labelbench.results.store import results_in
 
 
 def show_claims(folder: Path, claims_file: Path | None, form: str | None, output: Path | None) -> None:
@@ -24,7 +24,7 @@ def show_claims(folder: Path, claims_file: Path | None, form: str | None, output
     from labelbench.leaderboard.exports import claims_alone, export_claims, to_rich
     from labelbench.leaderboard.leaderboard import Leaderboard
 
-    results = _results(folder)
+    results = results_in(folder)
     claims = load_claims(claims_file) if claims_file else paper_claims()
     board = Leaderboard.of(results, claims)
     if not board.verdicts:
@@ -51,7 +51,7 @@ def write_report_of(folder: Path, output: Path | None, claims_file: Path | None)
     from labelbench.claims.files import load_claims
     from labelbench.report.page import write_report
 
-    results = _results(folder)
+    results = results_in(folder)
     if output is not None and output.is_dir():
         raise InputError(f"--output {output} is a folder; expected a file, such as {output / 'report.html'}")
     claims = load_claims(claims_file) if claims_file else None
@@ -71,9 +71,3 @@ def merge_folders(folders: Sequence[Path], into: Path) -> None:
 
     done = merge(folders, into)
     click.echo(f"{into}: {done.copied} files copied, {done.same} were there already; `labelbench leaderboard {into}`")
-
-
-def _results(folder: Path) -> Results:
-    if not folder.is_dir():
-        raise InputError(f"{folder} is no results folder; `labelbench run --results {folder}` makes one")
-    return Results(folder)

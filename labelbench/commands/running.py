@@ -13,7 +13,7 @@ from labelbench.api import carry_out, planned
 from labelbench.commands.listing import output_console
 from labelbench.commands.options import settings_of, suite_of
 from labelbench.errors import InputError
-from labelbench.results.store import Results
+from labelbench.results.store import Results, results_in
 from labelbench.settings import use_settings
 
 if TYPE_CHECKING:
@@ -81,9 +81,7 @@ def show_leaderboard(folder: Path, form: str | None, output: Path | None, *, exp
     from labelbench.leaderboard.exports import export, to_rich
     from labelbench.leaderboard.leaderboard import Leaderboard
 
-    if not folder.is_dir():
-        raise InputError(f"{folder} is no results folder; `labelbench run --results {folder}` makes one")
-    board = Leaderboard.of(Results(folder))
+    board = Leaderboard.of(results_in(folder))
     if not board.tables and not board.failures:
         raise InputError(f"{folder} holds no results; `labelbench run --results {folder}` makes some")
     if form is None and output is None:
@@ -101,10 +99,10 @@ def show_leaderboard(folder: Path, form: str | None, output: Path | None, *, exp
 
 def _explanations(board: Leaderboard) -> Iterator[str]:
     """A line for each column of the evaluators' tables."""
-    from labelbench.registry import evaluator
+    from labelbench.registry import explanations
 
     for name in dict.fromkeys(column.evaluator for table in board.tables for column in table.columns):
-        for score, text in evaluator(name).explanations.items():
+        for score, text in explanations(name).items():
             yield f"{name}/{score}: {text}"
 
 

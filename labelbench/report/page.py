@@ -15,9 +15,9 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from labelbench.charts.collection import charts_of, styles_of
+from labelbench.charts.collection import charts_of
 from labelbench.charts.data import REFERENCE, base_label
-from labelbench.charts.styles import Style
+from labelbench.charts.styles import Style, styles_of
 from labelbench.charts.trainings import trainings_of
 from labelbench.claims.claim import OUTCOMES, Claims
 from labelbench.claims.files import paper_claims

@@ -123,7 +123,7 @@ def _text(value: Any) -> str:
 
 def _measured(record: Record) -> Measured:
     cell, evaluator = record.cell, record.facts["evaluator"]
-    parts = [f"version {cell.version}", evaluator.get("plugin", "")]
+    parts = [f"version {cell.version}", record.facts.get("plugins", {}).get("evaluator", "")]
     parts += [f"{name} {_text(value)}" for name, value in evaluator.get("settings", {}).items()]
     parts += [f"{cell.test_images:,} test images" if cell.test_images else ""]
     parts += ["not measured, the training diverged"] if record.diverged else []

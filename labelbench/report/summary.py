@@ -41,7 +41,7 @@ class ClaimView:
 
     Attributes:
         id, text: of the claim.
-        outcomes: how often each word was said, in the order of :data:`labelbench.claims.OUTCOMES`; none left out.
+        outcomes: how often each word was said, in the order of :data:`labelbench.claims.claim.OUTCOMES`; none left out.
         verdicts: on each data set, backbone, settings and attack.
     """
 

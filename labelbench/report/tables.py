@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from labelbench.errors import LabelbenchError
 from labelbench.leaderboard.pages import Grid, Section
-from labelbench.registry import evaluator
+from labelbench.registry import explanations
 
 _SAID_ONCE = ("dataset", "backbone")
 
@@ -41,15 +40,8 @@ def narrowed(section: Section) -> TableView:
             if len(values) == 1:
                 common += sorted(values - {""})
                 text = _without(text, place)
-    explained = _explained(section.title) if section.kind == "evaluator" else {}
+    explained = explanations(section.title) if section.kind == "evaluator" else {}
     return TableView(section.title, text, section.notes, section.kind, tuple(common), explained)
-
-
-def _explained(name: str) -> Mapping[str, str]:
-    try:
-        return evaluator(name).explanations
-    except LabelbenchError:
-        return {}
 
 
 def _without(grid: Grid, place: int) -> Grid:

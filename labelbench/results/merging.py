@@ -11,6 +11,7 @@ from typing import Any
 
 from labelbench.errors import ConflictError, InputError
 from labelbench.files import disk_errors, read_json, write_atomic, write_json
+from labelbench.results.store import results_in
 
 _SUITE = "suite.json"
 _FAILED = ".failed.json"
@@ -48,8 +49,7 @@ def merge(sources: Sequence[Path], into: Path) -> Merged:
         ConflictError: two folders have different results under one name; it is named, and nothing is written.
     """
     for folder in sources:
-        if not folder.is_dir():
-            raise InputError(f"{folder} is no results folder; `labelbench run --results {folder}` makes one")
+        results_in(folder)
     if into.exists() and not into.is_dir():
         raise InputError(f"--into {into} is a file; expected a folder")
     found = [(folder, _files_of(folder)) for folder in (*([into] if into.is_dir() else []), *sources)]
@@ -112,11 +112,11 @@ def _agree(first: Path, second: Path) -> bool:
         # Two machines may fail in their own words; either tells that something is to be done again.
         return True
     if first.suffix == ".json":
-        return bool(_results_in(first) == _results_in(second))
+        return bool(_content_of(first) == _content_of(second))
     return _arrays_equal(first, second)
 
 
-def _results_in(file: Path) -> Any:
+def _content_of(file: Path) -> Any:
     facts = read_json(file)
     if not isinstance(facts, dict):
         return facts

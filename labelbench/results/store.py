@@ -248,6 +248,17 @@ def failure_file(file: Path) -> Path:
     return file.with_suffix(_FAILED)
 
 
+def results_in(folder: Path) -> Results:
+    """The results of a folder that is there.
+
+    Raises:
+        InputError: it is not.
+    """
+    if not folder.is_dir():
+        raise InputError(f"{folder} is no results folder; `labelbench run --results {folder}` makes one")
+    return Results(folder)
+
+
 def run_facts(run: RunSpec) -> dict[str, Any]:
     """A run as JSON values."""
     return {"id": run.id, **asdict(run)}

@@ -75,6 +75,10 @@ class Materials:
             raise found
         return found
 
+    def forget_labels(self, run: RunSpec) -> None:
+        """Make the label set of a run anew when it is asked for again."""
+        self._labels.pop((run.dataset, label_of_run(run.label, run.seed)), None)
+
     def network(self, run: RunSpec) -> Network:
         """The untrained network of a run."""
         from labelbench.training.loop import initial_network

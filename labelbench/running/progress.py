@@ -10,8 +10,8 @@ from types import TracebackType
 from typing import Protocol
 
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
+from rich.text import Text
 
 _SECONDS_BETWEEN_LINES = 10.0
 
@@ -114,7 +114,7 @@ class Reporter(AbstractContextManager["Reporter"]):
 
     def line(self, text: str) -> None:
         """Write one line that stays."""
-        self.console.print(escape(text), highlight=False, soft_wrap=True)
+        self.console.print(Text(text), highlight=False, soft_wrap=True)
 
 
 class _Live:
@@ -124,7 +124,7 @@ class _Live:
         self.progress = Progress(
             BarColumn(bar_width=24),
             TextColumn("{task.percentage:>3.0f} %"),
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             console=console,
             transient=True,
         )
@@ -136,7 +136,7 @@ class _Live:
     ) -> None:
         if worker not in self.pieces:
             self.pieces[worker] = self.progress.add_task("", total=1.0)
-        text = escape(": ".join(part for part in (name, doing) if part)) + (f", {left} left" if left else "")
+        text = ": ".join(part for part in (name, doing) if part) + (f", {left} left" if left else "")
         self.progress.update(self.pieces[worker], completed=share, description=text)
         whole = f"whole suite, {whole_left} left" if whole_left else "whole suite"
         self.progress.update(self.overall, completed=overall, description=whole, visible=overall > 0)

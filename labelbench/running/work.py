@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from labelbench.datasets import Split
-from labelbench.evaluation import Context, Measurement
+from labelbench.evaluation import Context, Evaluator, Measurement, evaluated
 from labelbench.labels import LabelSet
 from labelbench.machine.numerics import environment_facts, numerics_in_force
 from labelbench.plugins import plugins
@@ -178,13 +178,21 @@ class Worker:
             diverged = not made.copes_with_divergence and any(
                 self._trained(needed).diverged for needed in job.trainings
             )
-            measurement = Measurement(()) if diverged else made.evaluate(self._context(job))
-            if not isinstance(measurement, Measurement):
-                raise TypeError(f"evaluate() returned {type(measurement).__name__}; expected labelbench.Measurement")
+            measurement = Measurement(()) if diverged else self._evaluated(made, job)
             facts["environment"] = environment_facts(run.numerics)
         self.results.save_measurement(cell, measurement, {**facts, **_when(started)}, diverged=diverged)
         self.results.forget_parts(cell)
         self.reporter.end("not measured, the training diverged" if diverged else _summary(measurement))
+
+    def _evaluated(self, made: Evaluator, job: Measuring) -> Measurement:
+        try:
+            return evaluated(made, self._context(job))
+        except Exception:
+            # What it leaves behind is not what others should be given.
+            self.materials.forget_labels(job.cell.run)
+            self._trained.cache_clear()
+            self._outputs.cache_clear()
+            raise
 
     def _context(self, job: Measuring) -> Context:
         cell, run = job.cell, job.cell.run

@@ -1,7 +1,11 @@
 from __future__ import annotations
 
+import json
 import math
+from dataclasses import asdict
+from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -28,6 +32,33 @@ def test_a_score_is_a_finite_number(value: object) -> None:
         Score("accuracy", value)  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"unit": None}, "expected text"),
+        ({"note": 3}, "expected text"),
+        ({"higher_is_better": "higher"}, "expected True, False or None"),
+        ({"interval": (0.1, None)}, "expected two finite numbers"),
+        ({"interval": (0.1, math.inf)}, "expected two finite numbers"),
+        ({"interval": 0.1}, "expected two finite numbers"),
+        ({"count": "many"}, "expected a whole number"),
+        ({"count": 2.5}, "expected a whole number"),
+    ],
+)
+def test_every_field_of_a_score_is_of_its_type(settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(PluginError, match=f"score 'x' has .*{message}"):
+        Score("x", 0.5, **settings)
+
+
+def test_numbers_of_numpy_are_taken_as_plain_ones() -> None:
+    score = Score("x", np.float32(0.5), "share", np.True_, np.array([0.25, 0.75], np.float32), np.int64(8))  # type: ignore[arg-type]
+    assert json.loads(json.dumps(asdict(score))) == {
+        **{"name": "x", "value": 0.5, "unit": "share", "higher_is_better": True},
+        **{"interval": [0.25, 0.75], "count": 8, "note": ""},
+    }
+    assert Score.share("x", np.int64(1), np.int64(2)).count == 2  # type: ignore[arg-type]
+
+
 def test_a_score_without_value_says_why() -> None:
     with pytest.raises(PluginError, match="its note must say why"):
         Score("threshold", None)
@@ -42,3 +73,8 @@ def test_a_measurement_has_each_score_once() -> None:
     with pytest.raises(PluginError, match="twice"):
         Measurement((Score("a", 1.0), Score("a", 2.0)))
     assert Measurement((Score("a", 1.0),))["a"].value == 1.0
+
+
+def test_a_measurement_is_made_of_scores() -> None:
+    with pytest.raises(PluginError, match="a score of the measurement is float; expected labelbench"):
+        Measurement((0.5,))  # type: ignore[arg-type]

@@ -60,12 +60,22 @@ BAD = {
     "direction": (
         "return Measurement((Score('x', 1.0, 'bits', 'up'),))",
         "",
-        ["scores", "higher_is_better 'up'; expected text and True, False or None"],
+        ["contract", "higher_is_better 'up'; expected True, False or None"],
     ),
     "interval": (
         "return Measurement((Score('x', 1.0, interval=(2.0, 3.0)),))",
         "",
         ["scores", "'x' is 1 with interval (2.0, 3.0); expected one that holds the value"],
+    ),
+    "changed targets": (
+        "context.labels.targets_on(context.outputs().device).zero_()\n" + FINE,
+        "",
+        ["contract", "evaluate() changed the targets of its labels", "expected that it changes copies"],
+    ),
+    "changed weights": (
+        "next(context.trained().network.parameters()).data.zero_()\n" + FINE,
+        "",
+        ["contract", "evaluate() changed the weights of made-up resnet8 category seed 0"],
     ),
     "not finite": (
         "return Measurement((Score('x', float('nan')),))",

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from labelbench.charts.collection import charts_of, only_labels, styles_of
+from labelbench.charts.collection import charts_of, only_labels
 from labelbench.charts.data import Chart, Series
+from labelbench.charts.styles import styles_of
 from labelbench.errors import InputError
 from labelbench.evaluation import Measurement, Score
 from labelbench.recipes import Recipe
