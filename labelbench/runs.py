@@ -111,8 +111,13 @@ class RunSpec:
     def __str__(self) -> str:
         if not self.backbone:
             return f"{self.dataset} {self.label}" + (f" seed {self.seed}" if self.label_seed is not None else "")
-        share = "" if self.train_fraction == 1 else f" {self.train_fraction:.0%} of the data"
+        share = "" if self.train_fraction == 1 else f" {self.share_of_data} of the data"
         return f"{self.dataset} {self.backbone} {self.label} seed {self.seed}{share}"
+
+    @property
+    def share_of_data(self) -> str:
+        """The share of the training images in percent, not rounded: ``"1.5%"``."""
+        return f"{100 * self.train_fraction:.12g}%"
 
 
 def derived_seed(seed: int, *axis: object) -> int:

@@ -22,8 +22,8 @@ class Comparison:
     Attributes:
         kind: ``"equivalent"``: left and right differ by less than ``margin`` (two one-sided tests);
             ``"greater"``: left exceeds right by more than ``margin`` in every score;
-            ``"best"``: every label of the left side whose outcome is better than that of every label on the right has
-            a higher ``statistic`` than each of those;
+            ``"best"``: every label whose outcome is better than that of every label on the other side, two or more,
+            has a higher ``statistic`` than each of those;
             ``"correlation"``: over the labels of the left side ``statistic`` and outcome rise together, by more than
             ``margin``.
         left, right: labels on either side, each the name of a group or a pattern of label names.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tomllib
 from collections.abc import Mapping
 from functools import cache
@@ -114,8 +115,11 @@ def _comparison(source: str, where: str, table: Mapping[str, Any]) -> Comparison
         raise InputError(f"claims file {source}: {where} has minimum-n {values['minimum_n']}; expected {least} or more")
     if kind == "correlation":
         values.setdefault("minimum_n", least)
-    if values.get("margin", 0) < 0 or (kind == "equivalent" and values["margin"] == 0):
-        raise InputError(f"claims file {source}: {where} has margin {values['margin']}; expected a number above 0")
+    margin = values.get("margin", 0)
+    highest = 1 if kind == "correlation" else math.inf
+    if not 0 <= margin < highest or (kind == "equivalent" and margin == 0):
+        expected = "0 or more and below 1" if kind == "correlation" else "a finite number above 0"
+        raise InputError(f"claims file {source}: {where} has margin {margin}; expected {expected}")
     return Comparison(**{"right": (), **values})
 
 

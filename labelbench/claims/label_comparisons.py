@@ -20,11 +20,14 @@ from labelbench.claims.evidence import (
 from labelbench.results.spread import differences, of_difference, p_above
 from labelbench.results.tables import Row
 
+# A label that does better than fewer than this is not said to be the best.
+_FEWEST = 2
+
 
 def judge_best(
     claims: Claims, measured: Measured, comparison: Comparison, place: tuple[str, str, str], found: Found
 ) -> None:
-    """Whether each label that does better than all of the right side has more of a statistic than each of those."""
+    """Whether each label that does better than all of the other side has more of a statistic than each of those."""
     known = measured.statistic(comparison.statistic)
     names = measured.evaluators(comparison)
     by_label = rows_by_label(measured, names, place)
@@ -35,46 +38,57 @@ def judge_best(
             found.missing[f"not measured with {asked(comparison)}"].append(name)
             return
         rights |= dict.fromkeys(matching)
-    better = []
-    for left in labels_of(claims, by_label, comparison.left, comparison, found):
-        verdicts = [_is_better(comparison, names, by_label, left, right, found) for right in rights if right != left]
-        if verdicts and all(verdicts):
-            better.append(left)
+    lefts = [left for left in labels_of(claims, by_label, comparison.left, comparison, found) if left not in rights]
+    # How likely each comparison would be if the first label were no better than the second.
+    chances: dict[tuple[str, str], float] = {}
+    for left in lefts:
+        for right in rights:
+            numbers, least = _differences(comparison, names, by_label, left, right, found)
+            chances[left, right] = p_above(numbers, 0.0, least) if numbers else 1.0
+            chances[right, left] = p_above([-number for number in numbers], 0.0, least) if numbers else 1.0
     outcome = f"{comparison.evaluators[0]}/{', '.join(comparison.scores[:1])}"
     outcome += f" and {len(comparison.scores) - 1} more, their mean" if len(comparison.scores) > 1 else ""
-    if not better:
+    # Each label that does better than all of the other side.
+    best = [
+        (one, others, max(chances[one, other] for other in others))
+        for ones, others in ((lefts, list(rights)), (list(rights), lefts))
+        for one in ones
+        if len(others) >= _FEWEST and max(chances[one, other] for other in others) <= HOLDS_AT
+    ]
+    if not best:
         if not found.missing:
             found.missing[f"no label is shown to do better than {' and '.join(rights)}"].append(outcome)
         return
-    for left in better:
-        for right in rights:
-            sides = [known.get((place[0], label)) for label in (left, right)]
+    for one, others, chance in best:
+        for other in others:
+            sides = [known.get((place[0], label)) for label in (one, other)]
             if sides[0] is None or sides[1] is None:
-                absent = [label for label, side in zip((left, right), sides, strict=True) if side is None]
+                absent = [label for label, side in zip((one, other), sides, strict=True) if side is None]
                 found.missing[f"not measured with {comparison.statistic}"] += absent
                 continue
             holds = sides[0] - sides[1] > comparison.margin
             found.held += holds
-            # Statistics of labels are known, not estimated.
-            found.against.append(1.0 if holds else 0.0)
+            # Statistics of labels are known and not estimated: what may be wrong is that the label is the better one.
+            found.against.append(1.0 if holds else chance)
             found.evidence.append(
-                f"{left} does better than {right} in {outcome}; {comparison.statistic} {sides[0]:.4g}, of {right} "
+                f"{one} does better than {other} in {outcome}; {comparison.statistic} {sides[0]:.4g}, of {other} "
                 f"{sides[1]:.4g}"
             )
 
 
-def _is_better(
+def _differences(
     comparison: Comparison,
     names: Sequence[str],
     by_label: Mapping[str, Mapping[str, Row]],
     left: str,
     right: str,
     found: Found,
-) -> bool:
+) -> tuple[list[float], float]:
+    """``left`` less ``right`` seed by seed, none if there are too few, and the least spread that they may have."""
     shared = [name for name in names if name in by_label[left] and name in by_label[right]]
     if not shared:
         found.missing["not measured by the same evaluator"].append(f"{left} and {right}")
-        return False
+        return [], 0.0
     evaluator = max(shared, key=lambda name: shared_seeds(by_label, left, right, name, comparison))
     rows = [by_label[label][evaluator] for label in (left, right)]
     sides = [mean_outcome(row, evaluator, comparison.scores) for row in rows]
@@ -82,8 +96,8 @@ def _is_better(
     if len(numbers) < comparison.minimum_n:
         needed = f"needs {comparison.minimum_n} seeds, has {len(numbers)}"
         found.missing[needed].append(f"{left} and {right}: {evaluator}")
-        return False
-    return p_above(numbers, 0.0, of_difference(_step(rows, evaluator, comparison.scores))) <= HOLDS_AT
+        return [], 0.0
+    return numbers, of_difference(_step(rows, evaluator, comparison.scores))
 
 
 def _step(rows: Sequence[Row], evaluator: str, scores: Sequence[str]) -> float:

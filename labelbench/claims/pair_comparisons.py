@@ -56,6 +56,11 @@ def _judge_pair(
             found.missing["no value"].append(f"{' and '.join(missing)}: {key}")
             continue
         lefts, rights = left.values[key].by_seed, right.values[key].by_seed
+        for row, values in ((left, lefts), (right, rights)):
+            absent = set(row.seeds) - values.keys()
+            if absent:
+                reason = f"no value for {len(absent)} of {len(row.seeds)} seeds"
+                found.missing[reason].append(f"{row.label}: {key}")
         numbers = list(differences(lefts, rights).values())
         least = of_difference(max(left.values[key].step, right.values[key].step))
         if len(numbers) < comparison.minimum_n:

@@ -245,7 +245,11 @@ def _value(scores: Mapping[int, Score], unit: str) -> Value:
     notes = dict.fromkeys(score.note for score in scores.values() if score.note)
     numbers = list(known.values())
     counts = [scores[seed].count for seed in known]
-    step = 1 / min(count or 1 for count in counts) if unit == "share" and counts and all(counts) else 0.0
+    step = 0.0
+    if unit == "share" and counts and all(counts):
+        step = 1 / min(count or 1 for count in counts)
+    elif unit == "epochs":
+        step = 1.0
     if len(numbers) == 1:
         interval = scores[next(iter(known))].interval
     else:
@@ -265,15 +269,16 @@ def _value(scores: Mapping[int, Score], unit: str) -> Value:
 
 
 def _sorted(rows: Iterable[Row], columns: Sequence[Column]) -> tuple[Row, ...]:
-    """Rows by data set and backbone, the best in the first column first, then by name."""
+    """Rows by data set and backbone, the best in the first column first, those that lack a seed there last, by name."""
 
     def rank(row: Row) -> tuple[Any, ...]:
         value = row.values.get(columns[0].key) if columns else None
         mean = value.mean if value else None
+        partial = value is not None and len(value.seeds) < len(row.seeds)
         if mean is None or columns[0].higher_is_better is None:
-            goodness = (mean is None, 0.0)
+            goodness = (mean is None, partial, 0.0)
         else:
-            goodness = (False, -mean if columns[0].higher_is_better else mean)
+            goodness = (False, partial, -mean if columns[0].higher_is_better else mean)
         return (row.dataset, row.backbone, goodness, row.label, row.settings)
 
     return tuple(sorted(rows, key=rank))

@@ -111,7 +111,7 @@ def shown(value: Value | None, column: Column, row: Row) -> str:
         text += f" ± {shown_number(value.std, column.unit)}"
     if value.interval:
         text += f" {_interval(value.interval, column.unit)}"
-    if row.seeds and len(value.seeds) != len(row.seeds):
+    if len(value.seeds) != (len(row.seeds) or 1):
         text += f" (n={len(value.seeds)})"
     return text
 

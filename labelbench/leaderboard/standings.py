@@ -35,6 +35,8 @@ class Difference:
 def with_best(table: Table) -> Table:
     """The table with :attr:`Value.best` set where a value is separated from every other of its place.
 
+    A label that has no value for some of its seeds is never the best: those that it has are chosen by what they are.
+
     Values of two seeds or more are separated if the 95 % t-interval of their paired difference excludes 0; values of a
     single seed if their intervals over the test images have no point in common; other pairs are not separated.
     """
@@ -92,6 +94,8 @@ def _separated_winner(rows: Sequence[Row], column: Column) -> Row | None:
         return None
     _, winner = max(ranked, key=lambda pair: sign * pair[0])
     first = winner.values[column.key]
+    if len(first.seeds) < len(winner.seeds):
+        return None
     others = (row.values[column.key] for _, row in ranked if row is not winner)
     return winner if all(_separated(first, other, sign) for other in others) else None
 

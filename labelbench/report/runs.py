@@ -92,7 +92,7 @@ def _outcome(training: Training | None, records: Sequence[Record]) -> str:
 def _facts(run: RunSpec, facts: Mapping[str, Any]) -> Iterator[Facts]:
     asked = {"data set": run.dataset, "label": run.label, "backbone": run.backbone, "seed": run.seed}
     if run.backbone:
-        asked |= {"share of the training data": f"{run.train_fraction * 100:g} %", "numerics": str(run.numerics)}
+        asked |= {"share of the training data": run.share_of_data, "numerics": str(run.numerics)}
     yield _of("Run", {**asked, "identity": run.id, **dict(run.files)})
     label = facts["label"]
     yield _of("Label", {key: label.get(key) for key in ("shape", "loss", "sha256", "identity", "notes")})

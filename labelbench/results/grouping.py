@@ -56,7 +56,7 @@ def settings_by_record(records: Iterable[Record]) -> list[str]:
         key = (
             *(run.dataset, run.recipe, run.train_fraction, run.numerics, files, record.cell.test_images),
             *(images["fingerprint"], images["train"], images["test"]),
-            *(environment["labelbench"], environment["torch"]),
+            *(environment["labelbench"], environment["torch"], _backbone_origin(record)),
         )
         if not run.backbone:
             found.append("")
@@ -72,14 +72,21 @@ def _settings_in_words(record: Record, files: Iterable[tuple[str, str]]) -> str:
     images, environment = facts["images"], facts["environment"]
     parts = [
         _recipe_in_words(run.recipe),
-        f"{run.train_fraction:.0%} of the training data",
+        f"{run.share_of_data} of the training data",
         str(run.numerics),
         f"{run.dataset} {images['fingerprint'][:12]} ({images['train']:,} training, {images['test']:,} test images)",
         f"{record.cell.test_images:,} of them measured" if record.cell.test_images else "",
         f"labelbench {environment['labelbench']}, torch {environment['torch']}",
         *(f"{path} {digest[:12]}" for path, digest in files),
+        _backbone_origin(record),
     ]
     return "; ".join(part for part in parts if part)
+
+
+def _backbone_origin(record: Record) -> str:
+    """The distribution and version of a backbone that is not our own."""
+    origin = str(record.facts.get("plugins", {}).get("backbone", ""))
+    return "" if origin.startswith("labelbench ") else origin
 
 
 def _recipe_in_words(recipe: Recipe) -> str:

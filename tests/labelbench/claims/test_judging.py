@@ -298,8 +298,13 @@ def test_the_best_have_more_entropy_or_the_claim_is_contradicted() -> None:
     assert verdict(records, "C6").missing[0].startswith("not measured with label-statistics/entropy-256/pooled")
 
 
-def test_where_none_is_best_entropy_says_nothing() -> None:
+def test_a_label_of_low_entropy_that_does_best_contradicts_the_claim() -> None:
     records = with_entropy(efficient("paper", 0.9, 0.6, 0.55, 0.3), **HIGH, category=0.5, constant=3.3)
+    assert verdict(records, "C6").outcome == "contradicted"
+
+
+def test_where_none_is_best_entropy_says_nothing() -> None:
+    records = with_entropy(efficient("paper", 0.6, 0.6, 0.55, 0.3), **HIGH, category=0.5, constant=3.3)
     assert verdict(records, "C6").missing == (
         "no label is shown to do better than category and constant: data-efficiency/area",
     )
@@ -433,3 +438,24 @@ def test_the_papers_claims_are_all_there() -> None:
     claims = paper_claims().claims
     assert [claim.id for claim in claims] == [f"C{number}" for number in range(1, 8)]
     assert {claim.id for claim in claims if "adaptive" in claim.attacks} == {"C3", "C4", "C6"}
+
+
+def test_a_label_that_diverged_in_some_seeds_does_not_support_a_claim() -> None:
+    records = [record for name in ("category", "constant") for record in seeds(name, "learning-curve", {"area": 0.5})]
+    records += seeds("category", "accuracy", {"nearest": 0.9}, 4) + seeds("constant", "accuracy", {"nearest": 0.5})
+    last = record("constant", 3, "accuracy", {"nearest": 0.5})
+    assert "no value for" not in " ".join(verdict([*records, last], "C2").missing)
+    found = verdict([*records, replace(last, scores=(), diverged=True)], "C2")
+    assert found.outcome == "not decided"
+    assert "no value for 1 of 4 seeds: constant: accuracy/nearest" in found.missing
+
+
+@pytest.mark.parametrize("margin", ["1.0", "inf", "-0.1"])
+def test_a_margin_that_no_correlation_can_reach_is_refused(margin: str, tmp_path: Path) -> None:
+    file = tmp_path / "claims.toml"
+    file.write_text(
+        '[[claim]]\nid = "M"\ntext = "rank"\n[[claim.comparison]]\nkind = "correlation"\nleft = ["*"]\n'
+        f'evaluators = ["accuracy"]\nscores = ["nearest"]\nstatistic = "label-statistics/rank"\nmargin = {margin}\n'
+    )
+    with pytest.raises(InputError, match=r"has margin .*; expected 0 or more and below 1"):
+        load_claims(file)

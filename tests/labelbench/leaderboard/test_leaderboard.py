@@ -1,10 +1,13 @@
 from __future__ import annotations
 
 import csv
+import importlib.util
 import io
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -16,6 +19,11 @@ from labelbench.leaderboard.leaderboard import Leaderboard, build
 from labelbench.recipes import Recipe
 from labelbench.results.store import Results
 from labelbench.runs import Numerics
+
+_spec = importlib.util.spec_from_file_location("made_up", Path(__file__).parents[1] / "made_up.py")
+assert _spec and _spec.loader
+made_up: Any = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(made_up)
 
 Save = Callable[..., Results]
 
@@ -169,3 +177,32 @@ def test_no_name_breaks_the_markdown_table(save: Save) -> None:
     assert "<img" not in text and "](" not in text
     table = [line for line in text.split("## accuracy")[1].splitlines() if line.startswith("|")]
     assert len({line.replace("\\|", "").count("|") for line in table}) == 1
+
+
+def test_shares_of_the_data_are_told_apart_however_close(save: Save) -> None:
+    save("category", seed=0, train_fraction=0.015)
+    save("category", seed=0, train_fraction=0.02)
+    board = Leaderboard.of(save("category", seed=1, train_fraction=0.0249))
+    assert [row.seeds for row in board.tables[0].rows] == [(0,), (0,), (1,)]
+    assert all(f"{share}% of the training data" in to_markdown(board) for share in (1.5, 2, 2.49))
+
+
+def test_a_label_with_values_for_some_of_its_seeds_is_neither_first_nor_best() -> None:
+    def rows(label: str, *values: float | None) -> list[Any]:
+        return [made_up.record(label, seed, "accuracy", {"nearest": value}) for seed, value in enumerate(values)]
+
+    board = build([*rows("category", 0.50, 0.51, 0.50), *rows("speech", 0.90, 0.91, None)])
+    first, second = board.tables[0].rows
+    assert (first.label, second.label) == ("category", "speech")
+    assert not any(row.values["accuracy/nearest"].best for row in (first, second))
+
+
+def test_scores_in_whole_epochs_have_no_interval_without_width() -> None:
+    records = [
+        made_up.record(label, seed, "learning-curve", {"epochs-to-50%": epochs}, unit="epochs")
+        for label, epochs in (("category", 2.0), ("speech", 3.0))
+        for seed in range(2)
+    ]
+    for row in build(records).tables[0].rows:
+        value = row.values["learning-curve/epochs-to-50%"]
+        assert value.interval and value.interval[1] - value.interval[0] > 1 and not value.best
