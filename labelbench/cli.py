@@ -76,7 +76,7 @@ def profile(**options: Any) -> None:
 @cli.command()
 @click.argument("folder", type=click.Path(path_type=Path), metavar="DIR")
 @click.option("--format", "form", metavar="markdown|csv|json|latex|html", help="Print text in this format.")
-@click.option("--output", type=click.Path(path_type=Path), metavar="FILE", help="Write to this file.")
+@click.option("--output", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write to this file.")
 @click.option("--explain", is_flag=True, help="Say below what each column means.")
 def leaderboard(folder: Path, form: str | None, output: Path | None, explain: bool) -> None:
     """Print the leaderboard of a results folder."""
@@ -89,7 +89,7 @@ def leaderboard(folder: Path, form: str | None, output: Path | None, explain: bo
 @click.argument("folder", type=click.Path(path_type=Path), metavar="DIR")
 @click.option("--claims", "claims_file", type=click.Path(path_type=Path), metavar="FILE.toml", help="Judge these.")
 @click.option("--format", "form", metavar="markdown|csv|json|latex|html", help="Print text in this format.")
-@click.option("--output", type=click.Path(path_type=Path), metavar="FILE", help="Write to this file.")
+@click.option("--output", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write to this file.")
 def claims(folder: Path, claims_file: Path | None, form: str | None, output: Path | None) -> None:
     """Judge the paper's claims, or those of a file, on a results folder: reproduced, contradicted or not decided."""
     from labelbench.commands.results import show_claims
@@ -131,7 +131,7 @@ def merge(folders: tuple[Path, ...], into: Path) -> None:
 )
 @click.option(
     "--output",
-    type=click.Path(path_type=Path),
+    type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE",
     required=True,
     help="Picture to write: .png, .svg or .pdf; or .npy with --format npy.",

@@ -18,6 +18,9 @@ _NEXT = {
     errno.EACCES: "allow it, or name another folder",
     errno.EPERM: "allow it, or name another folder",
     errno.EROFS: "name a folder that can be written",
+    errno.EISDIR: "name a file in it",
+    errno.ENOTDIR: "name another place, since a part of this one is a file",
+    errno.EEXIST: "name another place, since a part of this one is a file",
 }
 
 
@@ -36,8 +39,10 @@ def write_atomic(path: Path, data: bytes) -> None:
                 file.flush()
                 os.fsync(file.fileno())
             temporary.replace(path)
-        except BaseException:
+        except BaseException as error:
             temporary.unlink(missing_ok=True)
+            if isinstance(error, OSError):
+                error.filename = str(path)
             raise
 
 
@@ -59,7 +64,12 @@ def read_json(path: Path) -> Any:
     try:
         return json.loads(data)
     except ValueError as error:
-        raise InputError(f"{path} is damaged ({error}); remove it and run again") from error
+        raise damaged(path, str(error)) from error
+
+
+def damaged(path: Path | str, why: str) -> InputError:
+    """The error of a file that does not hold what it should."""
+    return InputError(f"{path} is damaged ({why}); remove it and run again")
 
 
 @contextmanager

@@ -81,6 +81,7 @@ class Recipe:
             "weight_decay": (0 <= self.weight_decay < math.inf, "0 or more"),
             "schedule": (self.schedule in ("step", "one-cycle"), "'step' or 'one-cycle'"),
             "warmup": (0 <= self.warmup <= 1, "0 to 1"),
+            "milestones": (self._milestones_rise, "whole numbers of 1 or more that do not fall"),
             "crop_padding": (self.crop_padding >= 0, "0 or more"),
             "minimum_steps": (self.minimum_steps >= 0, "0 or more"),
             "muon_learning_rate": (0 <= self.muon_learning_rate < math.inf, "0 or more"),
@@ -88,6 +89,11 @@ class Recipe:
         for key, (fine, expected) in checks.items():
             if not fine:
                 raise InputError(f"recipe {self.name!r}: {key} is {getattr(self, key)!r}; expected {expected}")
+
+    @property
+    def _milestones_rise(self) -> bool:
+        plain = all(isinstance(one, int) and not isinstance(one, bool) and one >= 1 for one in self.milestones)
+        return plain and list(self.milestones) == sorted(self.milestones)
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -197,7 +203,8 @@ def recipe_of(source: str, table: Mapping[str, Any]) -> Recipe:
             continue
         attribute = key.replace("-", "_")
         if attribute not in kinds:
-            raise UnknownName(f"key in the recipe of {source}:", key, kinds)
+            known = ["base", *(name.replace("_", "-") for name in kinds)]
+            raise UnknownName(f"key in the recipe of {source}:", key, known)
         kind = kinds[attribute]
         allowed = (int, float) if kind is float else (list, tuple) if kind is tuple else (kind,)
         if not isinstance(value, allowed) or (isinstance(value, bool) and kind is not bool):

@@ -28,7 +28,9 @@ def draw_labels(options: dict[str, Any]) -> None:
     with use_settings(settings_of(options)):
         dataset = find_dataset(options["dataset"])
         if options["form"] is not None:
-            data = _array(names, dataset, options["form"])
+            data = _array(names, dataset, options["form"], output)
+        elif output.suffix == ".npy":
+            raise InputError(f"{output} is the name of an array; add --format npy, or name a picture")
         else:
             sets = {name: _built(name, dataset) for name in names}
             if options["distances"]:
@@ -57,9 +59,11 @@ def _built(name: str, dataset: Dataset) -> LabelSet:
     return label(label_of_run(name, 0), dataset)
 
 
-def _array(names: tuple[str, ...], dataset: Dataset, form: str) -> bytes:
+def _array(names: tuple[str, ...], dataset: Dataset, form: str, output: Path) -> bytes:
     if form != "npy":
         raise InputError(f"format {form!r}; expected npy, or none for a picture")
+    if output.suffix != ".npy":
+        raise InputError(f"--format npy writes an array; got --output {output}: expected a name that ends in .npy")
     if len(names) != 1:
         raise InputError(f"--format npy writes one label; got {len(names)}: name one, as in `labelbench labels speech`")
     buffer = io.BytesIO()

@@ -44,6 +44,8 @@ def plot(options: dict[str, Any]) -> None:
     folder: Path = options["folder"]
     results = results_in(folder)
     charts = charts_of(results)
+    if not charts:
+        raise InputError(f"{folder} holds no results; `labelbench run --results {folder}` makes some")
     if options["output"] is None:
         for name in (*(chart.name for chart in charts), EXAMPLES):
             click.echo(name)

@@ -42,7 +42,7 @@ def run_suite(options: dict[str, Any], *, dry_run: bool) -> int:
         for name in ("leaderboard.md", REPORT):
             errors.print(f"{results.folder / name}", highlight=False, markup=False, soft_wrap=True)
         if not outcome.failures:
-            return 0
+            return SOME_FAILED if plan.left_alone else 0
         for what, why in outcome.failures:
             click.echo(f"failed: {what}: {why}", err=True)
         click.echo(f"{len(outcome.failures)} part(s) failed; the same command tries them again", err=True)
@@ -113,6 +113,11 @@ def _planned(options: dict[str, Any]) -> tuple[Plan, Results]:
 
 def _headline(plan: Plan) -> str:
     trainings, cells = len(plan.todo_trainings), len(plan.todo_cells)
+    if plan.left_alone and not trainings and not cells:
+        return (
+            f"suite {plan.suite.name}: nothing to do; {len(plan.left_alone)} of {len(plan.cells)} measurements failed "
+            "before and are left alone (--overwrite never)"
+        )
     if not trainings and not cells:
         return f"suite {plan.suite.name}: nothing to do, all {len(plan.cells)} measurements are there"
     return (
@@ -129,7 +134,7 @@ def _print_plan(plan: Plan, results: Results) -> None:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for heading in ("dataset", "backbone", "label", "trainings", "measurements"):
         table.add_column(heading, overflow="fold")
-    todo_trainings, todo_cells = set(plan.todo_trainings), set(plan.todo_cells)
+    todo_trainings, todo_cells, left_alone = set(plan.todo_trainings), set(plan.todo_cells), set(plan.left_alone)
     rows: dict[tuple[str, str, str], list[int]] = {}
     for run in plan.trainings:
         counts = rows.setdefault((run.dataset, run.backbone, run.label), [0, 0, 0, 0])
@@ -137,7 +142,7 @@ def _print_plan(plan: Plan, results: Results) -> None:
         counts[1] += 1
     for cell in plan.cells:
         counts = rows.setdefault((cell.run.dataset, cell.run.backbone, cell.run.label), [0, 0, 0, 0])
-        counts[2] += cell not in todo_cells
+        counts[2] += cell not in todo_cells and cell not in left_alone
         counts[3] += 1
     for key, (trained, trainings, measured, cells) in rows.items():
         counts_shown = (f"{trained}/{trainings} done" if trainings else "", f"{measured}/{cells} done" if cells else "")

@@ -111,11 +111,13 @@ class ImageFolder:
         """Names of the folders in ``train``, ordered by class name.
 
         Raises:
-            InputError: there is no such folder, it is empty, or two mean the same class.
+            InputError: there is no such folder, it has fewer than two classes, or two mean the same class.
         """
         names = [entry.name for entry in self._entries("train") if entry.is_dir()]
         if not names:
             raise InputError(f"{self.path / 'train'} holds no class folders; expected {LAYOUT}")
+        if len(names) == 1:
+            raise InputError(f"{self.path / 'train'} holds one class ({names[0]!r}); expected two or more")
         words = sorted(map(class_name_of, names))
         for one, other in pairwise(words):
             if one == other:

@@ -121,6 +121,8 @@ def _content_of(file: Path) -> Any:
     if not isinstance(facts, dict):
         return facts
     kept = {key: value for key, value in facts.items() if key not in _CIRCUMSTANCES}
+    if isinstance(kept.get("history"), dict):
+        kept["history"] = {key: value for key, value in kept["history"].items() if key not in _CIRCUMSTANCES}
     return json.loads(json.dumps(kept, sort_keys=True))
 
 

@@ -18,6 +18,8 @@ import io
 import json
 import os
 import shutil
+import zipfile
+import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property, lru_cache
@@ -28,7 +30,7 @@ import numpy as np
 
 from labelbench.errors import InputError, PluginError, one_line
 from labelbench.evaluation import Arrays, Measurement, Score
-from labelbench.files import disk_errors, read_json, write_atomic, write_json
+from labelbench.files import damaged, disk_errors, read_json, write_atomic, write_json
 from labelbench.recipes import Recipe
 from labelbench.runs import Numerics, RunSpec, digest_of, slug
 
@@ -125,7 +127,11 @@ class Results:
     def suite_facts(self) -> dict[str, Any]:
         """What the last run was asked for; empty if there was none."""
         file = self.folder / "suite.json"
-        return dict(read_json(file)) if file.exists() else {}
+        facts = read_json(file) if file.exists() else {}
+        headline = facts.get("headline", []) if isinstance(facts, dict) else None
+        if not isinstance(headline, list) or not all(isinstance(key, str) for key in headline):
+            raise damaged(file, "it does not say what was asked for")
+        return dict(facts)
 
     def save_training(self, run: RunSpec, facts: Mapping[str, Any]) -> None:
         """Record a finished training."""
@@ -159,7 +165,10 @@ class Results:
         """Read a finished measurement back, arrays included."""
         file = self.measurement_file(cell)
         facts = read_json(file)
-        arrays = _unpacked_arrays(file.with_name(facts["arrays"])) if facts["arrays"] else {}
+        try:
+            arrays = _unpacked_arrays(file.with_name(facts["arrays"])) if facts["arrays"] else {}
+        except InputError as error:
+            raise InputError(f"{error}, together with {file.name}") from error
         return Measurement(tuple(_score_of(score) for score in facts["scores"]), arrays, facts["details"])
 
     def save_failure(self, file: Path, what: str, error: str) -> None:
@@ -196,20 +205,25 @@ class Results:
     def failures(self) -> Iterator[tuple[str, str]]:
         """``(what failed, why)`` of everything that failed and has not succeeded since, in the order of paths."""
         paths = (path for path in self._record_paths() if path.endswith(_FAILED))
-        return ((facts["what"], facts["error"]) for facts in (self._facts(path, "failure") for path in paths))
+        return map(self._failure, paths)
 
     def finished(self) -> Iterator[Record | tuple[str, str]]:
         """Records and failures together, in the order of their paths, the folder being looked through once."""
         for path in self._record_paths():
             if path.endswith(_FAILED):
-                facts = self._facts(path, "failure")
-                yield facts["what"], facts["error"]
+                yield self._failure(path)
                 continue
             facts = self._facts(path, "measurement")
             try:
                 yield _record_of(facts)
             except (KeyError, TypeError, ValueError, PluginError) as error:
-                raise InputError(f"{path} is damaged ({one_line(error)}); remove it and run again") from error
+                raise damaged(path, one_line(error)) from error
+
+    def _failure(self, path: str) -> tuple[str, str]:
+        facts = self._facts(path, "failure")
+        if not isinstance(facts.get("what"), str) or not isinstance(facts.get("error"), str):
+            raise damaged(path, "it does not say what failed and why")
+        return facts["what"], facts["error"]
 
     def _record_paths(self) -> Iterator[str]:
         """Paths of measurements and failures. Strings: a path object for each takes longer than to read the file."""
@@ -225,7 +239,7 @@ class Results:
         try:
             facts = json.loads(data)
         except ValueError as error:
-            raise InputError(f"{path} is damaged ({error}); remove it and run again") from error
+            raise damaged(path, str(error)) from error
         if not isinstance(facts, dict) or facts.get("schema") != SCHEMA or facts.get("kind") != kind:
             raise InputError(f"{path} is no {kind} record of schema {SCHEMA}; move it out of the results folder")
         return facts
@@ -297,8 +311,15 @@ def packed_arrays(arrays: Arrays) -> bytes:
 
 
 def _unpacked_arrays(file: Path) -> Arrays:
-    with disk_errors("cannot read", file), np.load(file, allow_pickle=False) as stored:
-        return {name: stored[name] for name in stored.files}
+    if not file.exists():
+        raise InputError(f"{file} is not there; run again after removing what is left of it")
+    with disk_errors("cannot read", file):
+        data = file.read_bytes()
+    try:
+        with np.load(io.BytesIO(data), allow_pickle=False) as stored:
+            return {name: stored[name] for name in stored.files}
+    except (ValueError, EOFError, AttributeError, zipfile.BadZipFile, zlib.error) as error:
+        raise damaged(file, one_line(error)) from error
 
 
 def _score_facts(score: Score) -> dict[str, Any]:

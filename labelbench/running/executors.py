@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from multiprocessing import connection
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -167,9 +169,18 @@ _worker: Worker | None = None
 def _begin(numbers: Any, events: Any, folder: str, settings: Settings, overwrite: bool) -> None:
     """Set up a process: settings for good, a worker, and reports to the process that began it."""
     global _worker
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     put_in_force(settings)
     reporter = _Remote(events.put, numbers.get())
     _worker = Worker(Results(Path(folder)), reporter, Materials(reporter.update), overwrite=overwrite)
+
+
+def _end_with_parent() -> None:
+    """End this process when the one that began it is gone, also if that was killed and could not say so."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    connection.wait([parent.sentinel])
+    os._exit(1)
 
 
 def _attempt_in_process(job: Job) -> str:

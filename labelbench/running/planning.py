@@ -28,6 +28,7 @@ class Plan:
         cells: every measurement, after those that it builds on.
         needs: what each measurement asks for.
         todo_trainings, todo_cells: the part that is missing.
+        left_alone: measurements that are not there and not to be done, since they failed before.
     """
 
     suite: Suite
@@ -37,6 +38,7 @@ class Plan:
     needs: dict[Cell, Needs]
     todo_trainings: tuple[RunSpec, ...]
     todo_cells: tuple[Cell, ...]
+    left_alone: tuple[Cell, ...] = ()
 
     def ready(self, cell: Cell, trained: set[RunSpec], measured: set[Cell]) -> bool:
         """Whether everything that a measurement needs is done."""
@@ -58,7 +60,7 @@ def plan(suite: Suite, numerics: Numerics, results: Results, overwrite: str = "m
             before; ``"always"`` does everything again.
 
     Raises:
-        UnknownName: a name that nothing registers.
+        UnknownName: a name that nothing registers, or a column of the headline that its evaluator does not explain.
         PluginError: an evaluator's needs are no :class:`labelbench.Needs`.
     """
     if overwrite not in OVERWRITE:
@@ -69,6 +71,8 @@ def plan(suite: Suite, numerics: Numerics, results: Results, overwrite: str = "m
         for name in names:
             plugins().find(kind, name)
 
+    for column in suite.headline:
+        _check_column(column, suite)
     needs: dict[Cell, Needs] = {}
     for run in _runs(suite, numerics):
         for name in suite.evaluators:
@@ -80,12 +84,24 @@ def plan(suite: Suite, numerics: Numerics, results: Results, overwrite: str = "m
     snapshots = {run: tuple(sorted(shares)) for run, shares in trainings.items()}
 
     todo_cells = tuple(cell for cell in needs if _cell_is_missing(cell, results, overwrite))
+    left_alone = tuple(cell for cell in needs if cell not in todo_cells and not results.measurement_file(cell).exists())
     wanted: dict[RunSpec, set[float]] = {}
     for cell in todo_cells:
         for run in needs[cell].trainings:
             wanted.setdefault(run, set()).update(needs[cell].snapshots)
     todo_trainings = tuple(run for run in trainings if _training_is_missing(run, wanted.get(run), results, overwrite))
-    return Plan(suite, tuple(trainings), snapshots, tuple(needs), needs, todo_trainings, todo_cells)
+    return Plan(suite, tuple(trainings), snapshots, tuple(needs), needs, todo_trainings, todo_cells, left_alone)
+
+
+def _check_column(column: str, suite: Suite) -> None:
+    """Refuse a column of the headline that no evaluator explains; those of evaluators not asked for stay empty."""
+    asked = next((name for name in suite.evaluators if column.startswith(f"{name}/")), None)
+    if asked is None:
+        plugins().find("evaluator", column.partition("/")[0])
+        return
+    known, score = evaluator(asked).explanations, column.removeprefix(f"{asked}/")
+    if known and score not in known and score.partition("/")[0] not in known:
+        raise UnknownName("column of the headline", column, [f"{asked}/{each}" for each in known])
 
 
 def cell_of(run: RunSpec, name: str, suite: Suite) -> Cell:

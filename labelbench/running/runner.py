@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from labelbench.errors import ConflictError, MachineError, PluginError, Unavailable
-from labelbench.files import read_json
+from labelbench.files import damaged, read_json
 from labelbench.results.store import Cell, Results
 from labelbench.running.estimate import Work
 from labelbench.running.executors import Executor, Here, processes
@@ -150,7 +150,10 @@ class Runner:
         if self.overwrite or not file.exists():
             return
         images = self.materials.images(run)
-        made_with = read_json(file)["images"]["fingerprint"]
+        try:
+            made_with = str(read_json(file)["images"]["fingerprint"])
+        except (KeyError, TypeError) as error:
+            raise damaged(file, "it does not say what images it was made with") from error
         if made_with != images.fingerprint:
             raise ConflictError(
                 f"{file} was made with other images of {run.dataset} (fingerprint {made_with[:12]}, now "

@@ -104,6 +104,9 @@ def test_epochs_of_a_table_scale_what_it_does_not_give() -> None:
         ({"epochs": "many"}, "recipe of my.toml: epochs is 'many'; expected int"),
         ({"epochs": 0}, "epochs is 0; expected 1 or more"),
         ({"schedule": "cosine"}, "expected 'step' or 'one-cycle'"),
+        ({"milestones": ["x"]}, "milestones is ('x',); expected whole numbers of 1 or more"),
+        ({"milestones": [5, 3]}, "milestones is (5, 3); expected whole numbers of 1 or more that do not fall"),
+        ({"bse": "quick"}, "did you mean base"),
         ({"base": "papr"}, "unknown recipe 'papr'; did you mean paper"),
     ],
 )

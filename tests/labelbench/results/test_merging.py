@@ -158,3 +158,15 @@ def test_a_damaged_record_is_named(save: Save, command: Command) -> None:
     file.write_text(file.read_text().replace('"value": 0.5', '"value": NaN'))
     done = command("leaderboard", str(folder))
     assert done.returncode == 2 and str(file) in done.stderr and done.stderr.count("\n") == 1
+
+
+def test_a_training_that_two_folders_made_is_taken_once(
+    two: tuple[Path, Path], command: Command, tmp_path: Path
+) -> None:
+    for folder, seconds in zip(two, ([1.5, 2.5], [7.5, 8.5]), strict=True):
+        (run,) = folder.glob("*/*/*/seed1-*")
+        history = {"epoch": [1, 2], "train_loss": [0.5, 0.4], "seconds": seconds}
+        facts = {"schema": 1, "kind": "training", "history": history, "wall_seconds": sum(seconds)}
+        (run / "training.json").write_text(json.dumps(facts))
+    done = command("merge", *map(str, two), "--into", str(tmp_path / "all"))
+    assert (done.returncode, done.stderr) == (0, "")

@@ -75,7 +75,7 @@ recipes = st.sampled_from(list(RECIPES.values())) | st.builds(
     nesterov=st.booleans(),
     weight_decay=st.floats(0, 1),
     schedule=st.sampled_from(["step", "one-cycle"]),
-    milestones=st.lists(st.integers(0, 700), max_size=4).map(tuple),
+    milestones=st.lists(st.integers(1, 700), max_size=4).map(sorted).map(tuple),
     decay=st.floats(0, 1),
     warmup=st.floats(0, 1),
     crop_padding=st.integers(0, 8),

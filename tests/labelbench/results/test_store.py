@@ -108,3 +108,32 @@ def test_a_file_that_cannot_be_written_leaves_nothing_behind(tmp_path: Path) -> 
 def test_every_share_of_training_has_a_snapshot_of_its_own(tmp_path: Path) -> None:
     results = Results(tmp_path)
     assert results.snapshot_file(RUN, 0.016) != results.snapshot_file(RUN, 0.024)
+
+
+@pytest.mark.parametrize("content", [b"junk", b"", b"PK\x03\x04"], ids=["junk", "empty", "cut"])
+def test_damaged_arrays_are_named_with_their_record(tmp_path: Path, content: bytes) -> None:
+    results = Results(tmp_path)
+    results.save_measurement(CELL, Measurement((Score("x", 1.0),), {"a": np.arange(3)}), {"evaluator": {}})
+    file = results.measurement_file(CELL)
+    file.with_suffix(".npz").write_bytes(content)
+    with pytest.raises(InputError, match=rf"{file.stem}.npz is damaged .*; remove it and run again, together with"):
+        results.load_measurement(CELL)
+    file.with_suffix(".npz").unlink()
+    with pytest.raises(InputError, match=rf"{file.stem}.npz is not there"):
+        results.load_measurement(CELL)
+
+
+@pytest.mark.parametrize("content", ["[1]", '{"headline": 3}', '{"headline": [3]}'])
+def test_a_damaged_suite_file_is_named(tmp_path: Path, content: str) -> None:
+    (tmp_path / "suite.json").write_text(content)
+    with pytest.raises(InputError, match=r"suite.json is damaged"):
+        Results(tmp_path).suite_facts()
+
+
+def test_a_damaged_failure_is_named(tmp_path: Path) -> None:
+    results = Results(tmp_path)
+    results.save_failure(results.measurement_file(CELL), "this", "why")
+    (file,) = tmp_path.rglob("*.failed.json")
+    file.write_text('{"schema": 1, "kind": "failure"}')
+    with pytest.raises(InputError, match=r"failed.json is damaged"):
+        list(results.failures())

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import io
+import subprocess
+import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -114,3 +117,21 @@ def test_a_disk_that_refuses_stops_everything_in_one_line(tmp_path: Path) -> Non
     ):
         executor.start(Training(run, ()))
         executor.finished()
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="looks for processes in /proc")
+def test_processes_end_with_the_one_that_began_them_however_it_ends(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "labelbench", "run", "--suite", "quick", "--jobs", "2", "--threads", "2"]
+    command += ["--label", "category", "--label", "constant", "--epochs", "500", "--results", str(tmp_path)]
+    parent = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=tmp_path)
+    children = Path(f"/proc/{parent.pid}/task/{parent.pid}/children")
+    deadline = time.monotonic() + 120
+    while len(list(tmp_path.rglob("checkpoint.safetensors"))) < 2:
+        assert parent.poll() is None and time.monotonic() < deadline
+        time.sleep(0.1)
+    began = [Path("/proc", process) for process in children.read_text().split()]
+    parent.kill()
+    parent.wait()
+    while any(process.exists() for process in began):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)

@@ -94,7 +94,9 @@ def test_never_leaves_failures_alone(tmp_path: Path) -> None:
     results, found = Results(tmp_path), planned(tmp_path)
     touch(failure_file(results.measurement_file(found.cells[0])))
     assert found.cells[0] in planned(tmp_path).todo_cells
-    assert found.cells[0] not in planned(tmp_path, overwrite="never").todo_cells
+    left = planned(tmp_path, overwrite="never")
+    assert found.cells[0] not in left.todo_cells and left.left_alone == (found.cells[0],)
+    assert planned(tmp_path).left_alone == ()
 
 
 @pytest.mark.parametrize(
@@ -104,6 +106,8 @@ def test_never_leaves_failures_alone(tmp_path: Path) -> None:
         ({"backbones": ("resnet9",)}, "unknown backbone 'resnet9'; did you mean"),
         ({"evaluators": ("acuracy",)}, "unknown evaluator 'acuracy'; did you mean accuracy"),
         ({"datasets": ("cifar11",)}, "unknown dataset 'cifar11'; did you mean"),
+        ({"headline": ("accuracy/nearst",)}, "headline 'accuracy/nearst'; did you mean accuracy/nearest"),
+        ({"headline": ("acuracy/nearest",)}, "unknown evaluator 'acuracy'; did you mean accuracy"),
     ],
 )
 def test_unknown_names_are_refused_before_anything_else(
