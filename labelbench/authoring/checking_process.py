@@ -19,6 +19,7 @@ from labelbench.plugins import plugins
 from labelbench.settings import current_settings
 
 TIME_LIMIT = 60.0
+_WORKER = "labelbench.authoring.checking_worker"
 _SEEDS = ("0", "1")
 _POLL_SECONDS = 0.05
 # Loading libraries is no step of the plugin's.
@@ -38,11 +39,11 @@ def findings_of(kind: str, name: str, time_limit: float = TIME_LIMIT) -> list[Fi
         InputError: its argument cannot be used; or a time limit that is not above 0.
         MachineError: files that it needs are not here.
     """
-    plugins().find(kind, name)
+    plugin = plugins().find(kind, name)[0].origin.plugin
     if not time_limit > 0:
         raise InputError(f"time limit is {time_limit:g} s; expected more than 0")
     with tempfile.TemporaryDirectory(prefix="labelbench-check-") as folder:
-        workers = [_Worker(kind, name, Path(folder), seed) for seed in _SEEDS]
+        workers = [_Worker(kind, name, plugin, Path(folder), seed) for seed in _SEEDS]
         try:
             # Every worker is asked each time: who is silent for too long is given up then.
             while sum(worker.is_running(time_limit) for worker in workers):
@@ -65,7 +66,7 @@ class _Outcome:
 class _Worker:
     """One process that examines."""
 
-    def __init__(self, kind: str, name: str, folder: Path, seed: str) -> None:
+    def __init__(self, kind: str, name: str, plugin: str, folder: Path, seed: str) -> None:
         self._file = folder / f"{seed}.jsonl"
         self._said = folder / f"{seed}.txt"
         self._given_up = False
@@ -84,7 +85,7 @@ class _Worker:
         }
         with self._said.open("wb") as said:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "labelbench.authoring.checking_worker", kind, name, str(self._file), seed],
+                [sys.executable, "-m", _WORKER, kind, name, plugin, str(self._file), seed],
                 stdin=subprocess.DEVNULL,
                 stdout=said,
                 stderr=said,

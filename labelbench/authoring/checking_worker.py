@@ -1,4 +1,4 @@
-"""The checks of one plugin in a process of its own; its arguments are KIND, NAME, FILE and SEED.
+"""The checks of one plugin in a process of its own; its arguments are KIND, NAME, PLUGIN, FILE and SEED.
 
 Foreign code runs here and nowhere else: it may change global state, hang or end the process, and what was found until
 then is in FILE. Of the processes that examine one name only that of seed 0 makes every check; the others find the
@@ -7,14 +7,21 @@ facts that must be equal.
 
 from __future__ import annotations
 
+import io
+import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import redirect_stdout
 from importlib import import_module
 from pathlib import Path
 
 from labelbench.authoring.findings import Report, in_words
 from labelbench.authoring.process_watch import ProcessWatch
 from labelbench.errors import InputError, MachineError, PluginError, one_line
+from labelbench.plugins import plugins
+
+# What takes long to import.
+_HEAVY = ("torch", "torchvision", "timm", "transformers", "librosa", "sklearn", "scipy", "matplotlib", "pandas")
 
 Examine = Callable[[str, Report, ProcessWatch, bool], None]
 """Examines a name: where to report, who watches, and whether to make every check or to find facts alone."""
@@ -22,11 +29,13 @@ Examine = Callable[[str, Report, ProcessWatch, bool], None]
 
 def main() -> None:
     """Examine the name of the command line."""
-    kind, name, file, seed = sys.argv[1:]
+    kind, name, plugin, file, seed = sys.argv[1:]
     thorough = seed == "0"
     with Path(file).open("w", encoding="utf-8") as written:
         report = Report(written)
         watch = ProcessWatch()
+        if thorough:
+            report.check("loading", _loading(plugin), "light and silent")
         examine: Examine = getattr(import_module(f"labelbench.authoring.checking_{kind}s"), f"examine_{kind}")
         try:
             examine(name, report, watch, thorough)
@@ -39,6 +48,28 @@ def main() -> None:
         if thorough:
             _network(report, watch)
         report.finish()
+
+
+def _loading(plugin: str) -> Iterator[str]:
+    """What the module of a plugin does when it is loaded, beside the built-in ones and before anything else."""
+    given = os.environ.get("LABELBENCH_PLUGINS")
+    os.environ["LABELBENCH_PLUGINS"] = plugin
+    with redirect_stdout(io.StringIO()) as said:
+        plugins()
+    os.environ.pop("LABELBENCH_PLUGINS")
+    if given is not None:
+        os.environ["LABELBENCH_PLUGINS"] = given
+    heavy = [name for name in _HEAVY if name in sys.modules]
+    if heavy:
+        yield (
+            f"its module imports {in_words(heavy)}; expected heavy imports inside the functions that need them, since "
+            "every command loads every plugin"
+        )
+    if said.getvalue():
+        yield (
+            f"its module prints {said.getvalue().strip()[:80]!r}; expected silence, since tables and JSON go to the "
+            "same place"
+        )
 
 
 def _network(report: Report, watch: ProcessWatch) -> None:

@@ -148,3 +148,13 @@ def test_findings_are_sentences_for_people() -> None:
     assert not failures(findings)
     assert len({finding.check for finding in findings}) == len(findings) > 8
     assert all(finding.text and "\n" not in finding.text for finding in findings)
+
+
+def test_a_module_that_is_heavy_or_loud_when_it_is_loaded_fails_the_check(
+    command: Command, install: Callable[..., dict[str, str]]
+) -> None:
+    environment = install("heavy", 'import sklearn\nprint("hello")\n' + bad_plugins.GOOD)
+    done = command("check", "good", env=environment)
+    assert done.returncode == 3, done.stderr
+    assert "loading       its module imports sklearn" in done.stdout and "its module prints 'hello'" in done.stdout
+    assert done.stdout.count("FAILED") == 2
