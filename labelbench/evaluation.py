@@ -5,7 +5,7 @@ from __future__ import annotations
 import abc
 import dataclasses
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from operator import index
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -59,7 +59,7 @@ class Score:
         if self.higher_is_better is not None:
             object.__setattr__(self, "higher_is_better", bool(self.higher_is_better))
         if self.interval is not None:
-            object.__setattr__(self, "interval", self._checked_interval())
+            object.__setattr__(self, "interval", self._checked(self.interval))
         if self.count is not None:
             try:
                 object.__setattr__(self, "count", index(self.count))
@@ -75,15 +75,13 @@ class Score:
         else:
             object.__setattr__(self, "value", float(self.value))
 
-    def _checked_interval(self) -> tuple[float, float]:
+    def _checked(self, interval: Iterable[float]) -> tuple[float, float]:
         try:
-            low, high = (float(bound) for bound in self.interval or ())
+            low, high = map(float, interval)
         except (TypeError, ValueError):
             low = high = math.nan
         if not math.isfinite(low) or not math.isfinite(high):
-            raise PluginError(
-                f"score {self.name!r} has interval {self.interval!r}; expected two finite numbers, or None"
-            )
+            raise PluginError(f"score {self.name!r} has interval {interval!r}; expected two finite numbers, or None")
         return low, high
 
     @staticmethod
