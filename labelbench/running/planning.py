@@ -84,7 +84,11 @@ def plan(suite: Suite, numerics: Numerics, results: Results, overwrite: str = "m
     snapshots = {run: tuple(sorted(shares)) for run, shares in trainings.items()}
 
     todo_cells = tuple(cell for cell in needs if _cell_is_missing(cell, results, overwrite))
-    left_alone = tuple(cell for cell in needs if cell not in todo_cells and not results.measurement_file(cell).exists())
+    left_alone: tuple[Cell, ...] = ()
+    if overwrite == "never":
+        todo = set(todo_cells)
+        rest = (cell for cell in needs if cell not in todo)
+        left_alone = tuple(cell for cell in rest if not results.measurement_file(cell).exists())
     wanted: dict[RunSpec, set[float]] = {}
     for cell in todo_cells:
         for run in needs[cell].trainings:
