@@ -5,6 +5,7 @@ from __future__ import annotations
 import abc
 import dataclasses
 import math
+import weakref
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from operator import index
@@ -222,7 +223,8 @@ class Context:
         self._measurement = measurement
         self._part = part
         self._report = report
-        self._given: dict[RunSpec, tuple[Trained, str]] = {}
+        # Weakly, since networks are large: what nobody else holds is given to nobody else.
+        self._given: dict[RunSpec, tuple[weakref.ref[Trained], str]] = {}
         _ = labels.sha256  # taken before anybody can change the targets
 
     @property
@@ -238,10 +240,10 @@ class Context:
     def trained(self, run: RunSpec | None = None) -> Trained:
         """The trained network of ``run`` (by default the one measured), in eval mode on its device."""
         run = run or self.run
-        if run not in self._given:
-            found = self._trained(run)
-            self._given[run] = found, found.network.digest
-        return self._given[run][0]
+        found = self._trained(run)
+        if run not in self._given or self._given[run][0]() is not found:
+            self._given[run] = weakref.ref(found), found.network.digest
+        return found
 
     def outputs(self, run: RunSpec | None = None) -> Tensor:
         """``(test images, *label shape)`` float32 on the CPU: a copy of what was computed once for all evaluators."""
@@ -274,8 +276,9 @@ class Context:
         """What others are given too and is not as it was given, in words; empty if everything is."""
         if not self.labels.is_intact:
             return "the targets of its labels"
-        for run, (found, digest) in self._given.items():
-            if found.network.digest != digest:
+        for run, (reference, digest) in self._given.items():
+            found = reference()
+            if found is not None and found.network.digest != digest:
                 return f"the weights of {run}"
         return ""
 

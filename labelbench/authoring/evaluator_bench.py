@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 import numpy as np
@@ -100,6 +100,7 @@ class Bench:
                 self.undeclared.append(what)
                 raise PluginError(f"{what} was asked for and is not among the needs")
 
+        @cache
         def trained(other: RunSpec) -> Trained:
             allowed(f"the network of {other}", other in needs.trainings)
             return self._trained(other, self.results.network_file(other))
