@@ -118,6 +118,12 @@ class Recipe:
         """How many of ``images`` training images one pass sees: less than all where a last batch is left out."""
         return min(images, self.steps_per_pass(images) * self.batch_size)
 
+    def images_of_step(self, step: int, images: int) -> int:
+        """Images of a step, counted from 0, with ``images`` training images: the last of a pass may have fewer."""
+        steps = self.steps_per_pass(images)
+        done = step % steps
+        return self.batch_size if done < steps - 1 else self.images_per_pass(images) - done * self.batch_size
+
     def passes_per_epoch(self, images: int) -> int:
         """Passes over ``images`` training images in each epoch, 1 or more."""
         return max(1, math.ceil(self.minimum_steps / (self.epochs * self.steps_per_pass(images))))

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from labelbench.machine.numerics import numerics_in_force
-from labelbench.running.first_steps import long_enough, take_steps
+from labelbench.running.first_steps import take_steps
 from labelbench.running.materials import Materials
 from labelbench.running.planning import Plan
 from labelbench.runs import RunSpec
@@ -17,7 +17,7 @@ from labelbench.runs import RunSpec
 if TYPE_CHECKING:
     from labelbench.networks import Network
 
-_STEPS = 10
+_STEPS, _WARMING_UP = 10, 3
 _VALIDATED = 200
 
 
@@ -93,10 +93,14 @@ def training_rate(run: RunSpec, network: Network, materials: Materials, steps: i
         materials: images and labels.
         steps: how many are timed.
     """
+    from labelbench.training.loop import split_indices
+
     moments: list[float] = []
-    take_steps(run, network, materials, steps + 3, lambda done: moments.append(time.perf_counter()))
-    work = Work.of(long_enough(run, steps + 3), materials)
-    return work.images / work.steps * steps / (moments[-1] - moments[2])
+    take_steps(run, network, materials, steps + _WARMING_UP, lambda done: moments.append(time.perf_counter()))
+    count = len(split_indices(run, len(materials.images(run).train), materials.dataset(run).validation_share)[0])
+    timed = range(_WARMING_UP, steps + _WARMING_UP)
+    images = sum(run.recipe.images_of_step(step, count) for step in timed)
+    return images / (moments[-1] - moments[_WARMING_UP - 1])
 
 
 def _validation_rate(run: RunSpec, network: Network, materials: Materials) -> float:

@@ -119,3 +119,12 @@ def test_wrong_tables_are_refused_in_words(table: dict[str, object], message: st
 def test_an_unknown_recipe_is_refused() -> None:
     with pytest.raises(UnknownName):
         find_recipe("paper-slow")
+
+
+@given(st.integers(2, 500), st.integers(2, 200), st.booleans())
+def test_the_images_of_the_steps_of_a_pass_are_those_of_the_pass(images: int, batch: int, drop_last: bool) -> None:
+    recipe = Recipe(batch_size=batch, drop_last=drop_last)
+    steps = recipe.steps_per_pass(images)
+    sizes = [recipe.images_of_step(step, images) for step in range(2 * steps)]
+    assert sum(sizes[:steps]) == recipe.images_per_pass(images) and sizes[:steps] == sizes[steps:]
+    assert all(1 < size <= batch for size in sizes)
