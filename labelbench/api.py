@@ -7,9 +7,8 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from labelbench.errors import InputError
 from labelbench.leaderboard.records import ScoreTable
-from labelbench.results.store import Results, results_in
+from labelbench.results.store import Results, no_results, results_in
 from labelbench.settings import Settings, use_settings
 from labelbench.suite import Suite
 
@@ -114,7 +113,7 @@ def load_results(folder: str | Path) -> ScoreTable:
     path = Path(folder)
     table = ScoreTable.of(results_in(path))
     if not table and not table.failures:
-        raise InputError(f"{path} holds no results; `labelbench run --results {path}` makes some")
+        raise no_results(path)
     return table
 
 

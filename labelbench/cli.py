@@ -199,7 +199,8 @@ def fetch(name: str, **options: Any) -> None:
 @click.argument("kind", required=False, metavar="[labels|backbones|evaluators|datasets|suites|plugins]")
 def list_names(kind: str | None) -> None:
     """List the names that can be used, and the plugins they come from."""
-    from labelbench.commands.listing import KINDS, output_console, table_of
+    from labelbench.commands.listing import KINDS, table_of
+    from labelbench.commands.output import output_console
 
     if kind is not None and kind not in KINDS:
         raise UnknownName("kind", kind, KINDS)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from labelbench.errors import PluginError
+from labelbench.errors import PluginError, one_line
 from labelbench.runs import RunSpec, derived_seed
 
 if TYPE_CHECKING:
@@ -157,6 +157,11 @@ class Needs:
     measurements: tuple[tuple[RunSpec, str], ...] = ()
     snapshots: tuple[float, ...] = ()
 
+    @property
+    def labels_alone(self) -> bool:
+        """Whether nothing is asked for but the labels, which every measurement has."""
+        return not self.trainings and not self.measurements
+
 
 class Evaluator(abc.ABC):
     """Measures trained networks, or labels. Subclasses are frozen dataclasses; their fields are their settings.
@@ -272,7 +277,7 @@ class Context:
         """Tell the reader what is being done and how much of it is done, 0 to 1."""
         self._report(doing, share)
 
-    def changed(self) -> str:
+    def _changed(self) -> str:
         """What others are given too and is not as it was given, in words; empty if everything is."""
         if not self.labels.is_intact:
             return "the targets of its labels"
@@ -281,6 +286,21 @@ class Context:
             if found is not None and found.network.digest != digest:
                 return f"the weights of {run}"
         return ""
+
+
+def needs_of(made: Evaluator, run: RunSpec) -> Needs:
+    """What an evaluator asks for to measure ``run``.
+
+    Raises:
+        PluginError: it fails, or returns something else.
+    """
+    try:
+        need = made.needs(run)
+    except Exception as error:  # a plugin can fail in any way
+        raise PluginError(f"needs() failed for {run}: {one_line(error)}; expected labelbench.Needs") from error
+    if not isinstance(need, Needs):
+        raise PluginError(f"needs() returned {type(need).__name__}; expected labelbench.Needs")
+    return need
 
 
 def evaluated(made: Evaluator, context: Context) -> Measurement:
@@ -292,7 +312,7 @@ def evaluated(made: Evaluator, context: Context) -> Measurement:
     found = made.evaluate(context)
     if not isinstance(found, Measurement):
         raise PluginError(f"evaluate() returned {type(found).__name__}; expected labelbench.Measurement")
-    changed = context.changed()
+    changed = context._changed()
     if changed:
         raise PluginError(f"evaluate() changed {changed}, which others are given too; expected that it changes copies")
     return found

@@ -17,7 +17,7 @@ from labelbench.authoring.evaluator_bench import Bench
 from labelbench.authoring.findings import Report, in_words
 from labelbench.authoring.process_watch import ProcessWatch
 from labelbench.errors import InputError, LabelbenchError, MachineError, PluginError, one_line
-from labelbench.evaluation import Arrays, Evaluator, Measurement, Needs, Score, evaluated
+from labelbench.evaluation import Arrays, Evaluator, Measurement, Needs, Score, evaluated, needs_of
 from labelbench.registry import evaluator
 from labelbench.results.store import Results
 from labelbench.runs import RunSpec
@@ -51,7 +51,8 @@ def examine_evaluator(name: str, report: Report, watch: ProcessWatch, thorough: 
         measured: list[Measurement] = []
         repeated = []
         for run in bench.runs():
-            needs, run = _needs(name, made, run)
+            needs = needs_of(made, run)
+            run = run.of_labels if needs.labels_alone else run
             report.doing(f"training what {name} needs for {run}")
             bench.train(needs)
             report.doing(f"measuring {run}")
@@ -79,17 +80,6 @@ def examine_evaluator(name: str, report: Report, watch: ProcessWatch, thorough: 
         report.noted("explanations", f"none for {in_words(unexplained)}; `labelbench leaderboard --explain` shows them")
     report.check("record", _record(measured), "details are JSON, arrays are numbers")
     report.check("resumed", _resumed(repeated), "the same when stored parts are read back")
-
-
-def _needs(name: str, made: Evaluator, run: RunSpec) -> tuple[Needs, RunSpec]:
-    """What it needs for a run, and the run as it is measured: of labels alone if it needs nothing else."""
-    try:
-        needs = made.needs(run)
-    except Exception as error:  # a plugin can fail in any way
-        raise PluginError(f"evaluator {name!r}: needs() failed for {run}: {one_line(error)}") from error
-    if not isinstance(needs, Needs):
-        raise PluginError(f"evaluator {name!r}: needs() returned {type(needs).__name__}; expected labelbench.Needs")
-    return needs, run if needs.trainings or needs.measurements else run.of_labels
 
 
 def _measured(

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from labelbench.charts.data import Chart, Panel, Series, ordered
-from labelbench.errors import InputError, one_line
-from labelbench.files import read_json
+from labelbench.errors import one_line
+from labelbench.files import damaged, read_json
 from labelbench.results.grouping import ambiguous_labels, group_of, settings_by_record, shown_label
 from labelbench.results.spread import t_interval
 from labelbench.results.store import Cell, Record, Results, run_of
@@ -62,7 +62,7 @@ def _training(file: Path) -> Training:
         # What is used of it is asked for here, where the file can be named.
         _ = training.accuracy, training.diverged, facts["label"]["identity"], facts["images"], facts["environment"]
     except (KeyError, TypeError, ValueError) as error:
-        raise InputError(f"{file} is damaged ({one_line(error)}); remove it and run again") from error
+        raise damaged(file, one_line(error)) from error
     return training
 
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from labelbench.plugins import plugins
 
 if TYPE_CHECKING:
-    from rich.console import Console
     from rich.table import Table
 
 KINDS = ("labels", "backbones", "evaluators", "datasets", "suites", "plugins")
@@ -57,10 +55,3 @@ def table_of(kind: str) -> Table:
 
 def _own(summaries: Mapping[str, str]) -> list[tuple[str, ...]]:
     return [(name, summary, "labelbench") for name, summary in summaries.items()]
-
-
-def output_console() -> Console:
-    """Standard output: as wide as the terminal, and never cut off where it is none."""
-    from rich.console import Console
-
-    return Console(width=None if sys.stdout.isatty() else 1000, highlight=False)

@@ -22,7 +22,7 @@ from labelbench.charts.trainings import trainings_of
 from labelbench.commands.options import settings_of
 from labelbench.errors import InputError, UnknownName
 from labelbench.files import write_atomic
-from labelbench.results.store import Results, results_in
+from labelbench.results.store import Results, no_results, results_in
 from labelbench.settings import use_settings
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def plot(options: dict[str, Any]) -> None:
     results = results_in(folder)
     charts = charts_of(results)
     if not charts:
-        raise InputError(f"{folder} holds no results; `labelbench run --results {folder}` makes some")
+        raise no_results(folder)
     if options["output"] is None:
         for name in (*(chart.name for chart in charts), EXAMPLES):
             click.echo(name)

@@ -11,8 +11,8 @@ from rich.console import Console
 from labelbench.authoring.checking_process import findings_of
 from labelbench.authoring.findings import FAILED, FINE, NOTED, Finding, failures, in_words
 from labelbench.authoring.scaffolding import begin_plugin
-from labelbench.commands.listing import output_console
 from labelbench.commands.options import settings_of
+from labelbench.commands.output import output_console
 from labelbench.errors import InputError, PluginError, UnknownName
 from labelbench.plugins import KINDS, plugins
 from labelbench.settings import use_settings

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import click
 
-from labelbench.commands.listing import output_console
+from labelbench.commands.output import output_console, write_or_print
 from labelbench.errors import InputError
-from labelbench.results.store import results_in
+from labelbench.results.store import no_results, results_in
 
 
 def show_claims(folder: Path, claims_file: Path | None, form: str | None, output: Path | None) -> None:
@@ -20,7 +20,6 @@ def show_claims(folder: Path, claims_file: Path | None, form: str | None, output
         UnknownName: no such format, or a word that a claims file does not have.
     """
     from labelbench.claims.files import load_claims, paper_claims
-    from labelbench.files import write_atomic
     from labelbench.leaderboard.exports import claims_alone, export_claims, to_rich
     from labelbench.leaderboard.leaderboard import Leaderboard
 
@@ -34,11 +33,7 @@ def show_claims(folder: Path, claims_file: Path | None, form: str | None, output
     if form is None and output is None:
         output_console().print(to_rich(claims_alone(board)))
         return
-    text = export_claims(board, form or "markdown")
-    if output is None:
-        click.echo(text, nl=False)
-    else:
-        write_atomic(output, text.encode())
+    write_or_print(export_claims(board, form or "markdown"), output)
 
 
 def write_report_of(folder: Path, output: Path | None, claims_file: Path | None) -> None:
@@ -56,7 +51,7 @@ def write_report_of(folder: Path, output: Path | None, claims_file: Path | None)
         raise InputError(f"--output {output} is a folder; expected a file, such as {output / 'report.html'}")
     claims = load_claims(claims_file) if claims_file else None
     if next(results.finished(), None) is None:
-        raise InputError(f"{folder} holds no results; `labelbench run --results {folder}` makes some")
+        raise no_results(folder)
     click.echo(write_report(results, output, claims))
 
 

@@ -10,10 +10,9 @@ import click
 from rich.console import Console
 
 from labelbench.api import carry_out, planned
-from labelbench.commands.listing import output_console
 from labelbench.commands.options import settings_of, suite_of
-from labelbench.errors import InputError
-from labelbench.results.store import Results, results_in
+from labelbench.commands.output import output_console, write_or_print
+from labelbench.results.store import Results, no_results, results_in
 from labelbench.settings import use_settings
 
 if TYPE_CHECKING:
@@ -77,24 +76,19 @@ def show_profile(options: dict[str, Any]) -> None:
 
 def show_leaderboard(folder: Path, form: str | None, output: Path | None, *, explain: bool) -> None:
     """Print the leaderboard of a folder, or write it to a file; ``explain`` prints what its columns mean."""
-    from labelbench.files import write_atomic
     from labelbench.leaderboard.exports import export, to_rich
     from labelbench.leaderboard.leaderboard import Leaderboard
 
     board = Leaderboard.of(results_in(folder))
     if not board.tables and not board.failures:
-        raise InputError(f"{folder} holds no results; `labelbench run --results {folder}` makes some")
+        raise no_results(folder)
     if form is None and output is None:
         output_console().print(to_rich(board))
         if explain:
             for line in _explanations(board):
                 click.echo(line)
         return
-    text = export(board, form or "markdown")
-    if output is None:
-        click.echo(text, nl=False)
-    else:
-        write_atomic(output, text.encode())
+    write_or_print(export(board, form or "markdown"), output)
 
 
 def _explanations(board: Leaderboard) -> Iterator[str]:

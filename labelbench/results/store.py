@@ -165,10 +165,15 @@ class Results:
         """Read a finished measurement back, arrays included."""
         file = self.measurement_file(cell)
         facts = read_json(file)
-        try:
-            arrays = _unpacked_arrays(file.with_name(facts["arrays"])) if facts["arrays"] else {}
-        except InputError as error:
-            raise InputError(f"{error}, together with {file.name}") from error
+        arrays: Arrays = {}
+        if facts["arrays"]:
+            stored = file.with_name(facts["arrays"])
+            if not stored.exists():
+                raise InputError(f"{stored} is not there; remove {file.name} too and run again")
+            try:
+                arrays = _unpacked_arrays(stored)
+            except InputError as error:
+                raise InputError(f"{error}, together with {file.name}") from error
         return Measurement(tuple(_score_of(score) for score in facts["scores"]), arrays, facts["details"])
 
     def save_failure(self, file: Path, what: str, error: str) -> None:
@@ -273,6 +278,11 @@ def results_in(folder: Path) -> Results:
     return Results(folder)
 
 
+def no_results(folder: Path) -> InputError:
+    """The error of a folder in which nothing is finished."""
+    return InputError(f"{folder} holds no results; `labelbench run --results {folder}` makes some")
+
+
 def run_facts(run: RunSpec) -> dict[str, Any]:
     """A run as JSON values."""
     return {"id": run.id, **asdict(run)}
@@ -311,8 +321,6 @@ def packed_arrays(arrays: Arrays) -> bytes:
 
 
 def _unpacked_arrays(file: Path) -> Arrays:
-    if not file.exists():
-        raise InputError(f"{file} is not there; run again after removing what is left of it")
     with disk_errors("cannot read", file):
         data = file.read_bytes()
     try:

@@ -26,12 +26,14 @@ class Work:
     """What one training looks at.
 
     Attributes:
+        train: different training images.
         batch: images of a full step.
         steps: training steps.
         images: training images of all steps.
         validated: validation images, counted after every epoch.
     """
 
+    train: int
     batch: int
     steps: int
     images: int
@@ -50,6 +52,7 @@ class Work:
         train, validation = map(len, split_indices(run, count, share))
         recipe = run.recipe
         return Work(
+            train=train,
             batch=min(recipe.batch_size, train),
             steps=recipe.epochs * recipe.steps_per_epoch(train),
             images=recipe.epochs * recipe.passes_per_epoch(train) * recipe.images_per_pass(train),
@@ -93,13 +96,11 @@ def training_rate(run: RunSpec, network: Network, materials: Materials, steps: i
         materials: images and labels.
         steps: how many are timed.
     """
-    from labelbench.training.loop import split_indices
-
     moments: list[float] = []
     take_steps(run, network, materials, steps + _WARMING_UP, lambda done: moments.append(time.perf_counter()))
-    count = len(split_indices(run, len(materials.images(run).train), materials.dataset(run).validation_share)[0])
+    train = Work.of(run, materials).train
     timed = range(_WARMING_UP, steps + _WARMING_UP)
-    images = sum(run.recipe.images_of_step(step, count) for step in timed)
+    images = sum(run.recipe.images_of_step(step, train) for step in timed)
     return images / (moments[-1] - moments[_WARMING_UP - 1])
 
 

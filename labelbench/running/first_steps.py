@@ -21,7 +21,7 @@ class _Enough(Exception):
     """All steps are taken."""
 
 
-def long_enough(run: RunSpec, steps: int) -> RunSpec:
+def _long_enough(run: RunSpec, steps: int) -> RunSpec:
     """The run with so many passes in its first epoch that ``steps`` steps fit, however few images it has."""
     return replace(run, recipe=replace(run.recipe, minimum_steps=run.recipe.epochs * (steps + 1)))
 
@@ -49,7 +49,7 @@ def take_steps(
     dataset = materials.dataset(run)
     with tempfile.TemporaryDirectory() as folder, numerics_in_force(run.numerics), suppress(_Enough):
         train(
-            long_enough(run, steps),
+            _long_enough(run, steps),
             network,
             materials.labels(run),
             materials.images(run),

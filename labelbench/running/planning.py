@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from labelbench.datasets import find_dataset
 from labelbench.errors import PluginError, UnknownName
-from labelbench.evaluation import Needs
+from labelbench.evaluation import Needs, needs_of
 from labelbench.plugins import plugins
 from labelbench.registry import evaluator
 from labelbench.results.store import Cell, Results, failure_file
@@ -112,9 +112,9 @@ def cell_of(run: RunSpec, name: str, suite: Suite) -> Cell:
     """The measurement of a run by an evaluator; of its labels alone if the evaluator needs nothing else."""
     made = evaluator(name)
     need = _needs_of(name, run)
-    if need.trainings or need.measurements:
-        return Cell(run, name, made.version, suite.test_images)
-    return Cell(run.of_labels, name, made.version)
+    if need.labels_alone:
+        return Cell(run.of_labels, name, made.version)
+    return Cell(run, name, made.version, suite.test_images)
 
 
 def _runs(suite: Suite, numerics: Numerics) -> Iterator[RunSpec]:
@@ -134,10 +134,10 @@ def _runs(suite: Suite, numerics: Numerics) -> Iterator[RunSpec]:
 
 
 def _needs_of(name: str, run: RunSpec) -> Needs:
-    need = evaluator(name).needs(run)
-    if not isinstance(need, Needs):
-        raise PluginError(f"evaluator {name!r}: needs() returned {type(need).__name__}; expected labelbench.Needs")
-    return need
+    try:
+        return needs_of(evaluator(name), run)
+    except PluginError as error:
+        raise PluginError(f"evaluator {name!r}: {error}") from error
 
 
 def _add(cell: Cell, run: RunSpec, suite: Suite, needs: dict[Cell, Needs], pending: tuple[Cell, ...] = ()) -> None:

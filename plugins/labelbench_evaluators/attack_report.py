@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -24,7 +24,9 @@ from labelbench_evaluators.attack_presets import (
 )
 from labelbench_evaluators.attack_protocols import EPSILONS, PROTOCOLS, paper_targets
 from labelbench_evaluators.attack_search import NOBODY, Attacker, Survivors, downwards
-from labelbench_evaluators.attacks_adaptive import AdaptiveAttacks
+
+if TYPE_CHECKING:
+    from labelbench_evaluators.attacks_adaptive import AdaptiveAttacks
 
 Arrays = Mapping[str, np.ndarray]
 Report = Callable[[float], None]

@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Callable
 from dataclasses import asdict
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -11,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from labelbench.errors import PluginError
-from labelbench.evaluation import Measurement, Score, wilson_interval
+from labelbench.evaluation import Measurement, Score, needs_of, wilson_interval
+from labelbench.runs import RunSpec
 
 
 @given(st.integers(1, 10_000).flatmap(lambda count: st.tuples(st.integers(0, count), st.just(count))))
@@ -78,3 +81,12 @@ def test_a_measurement_has_each_score_once() -> None:
 def test_a_measurement_is_made_of_scores() -> None:
     with pytest.raises(PluginError, match="a score of the measurement is float; expected labelbench"):
         Measurement((0.5,))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("needs", "message"), [(lambda run: [run], "returned list"), (lambda run: 1 / 0, "failed for")]
+)
+def test_needs_of_another_kind_are_refused(needs: Callable[[RunSpec], Any], message: str) -> None:
+    made = SimpleNamespace(needs=needs)
+    with pytest.raises(PluginError, match=rf"needs\(\) {message}.*; expected labelbench"):
+        needs_of(made, RunSpec("digits", "category", "resnet8", 0))  # type: ignore[arg-type]

@@ -36,7 +36,7 @@ def test_work_is_what_a_training_looks_at(tmp_path: Path, share: float) -> None:
     images = round(share * 1442) if share < 1 else 1298
     work = Work.of(run, materials)
     # Batches that are not full are left out.
-    assert work == Work(min(64, images), steps[-1], images=steps[-1] * min(64, images), validated=144)
+    assert work == Work(images, min(64, images), steps[-1], images=steps[-1] * min(64, images), validated=144)
     assert steps[-1] >= 20
 
 
