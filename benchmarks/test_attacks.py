@@ -20,7 +20,7 @@ import torch
 from labelbench.attacks.engine import Attack, run_attack
 from labelbench.attacks.folding import folded
 from labelbench.datasets import Split
-from labelbench.evaluation import Measurement
+from labelbench.evaluation.scores import Measurement
 from labelbench.networks import Network
 from labelbench.runs import Numerics
 from labelbench_evaluators.attack_libraries import Classifier

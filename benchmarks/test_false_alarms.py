@@ -15,7 +15,7 @@ import pytest
 import torch
 
 from labelbench.datasets import Split
-from labelbench.evaluation import Measurement
+from labelbench.evaluation.scores import Measurement
 from labelbench_evaluators.attacks_adaptive import attacks_adaptive
 
 LABELS = ("category", "speech")

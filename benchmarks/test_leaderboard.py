@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from labelbench.evaluation import Score
+from labelbench.evaluation.scores import Score
 from labelbench.leaderboard.leaderboard import Leaderboard
 from labelbench.results.store import Cell, Results, run_facts
 from labelbench.runs import RunSpec

@@ -18,7 +18,10 @@ if TYPE_CHECKING:
     from labelbench.attacks.losses import loss_named
     from labelbench.datasets import Dataset, Images, Split, find_dataset
     from labelbench.errors import InputError, LabelbenchError, MachineError, PluginError, Unavailable, UnknownName
-    from labelbench.evaluation import Context, Evaluator, Measurement, Needs, Score, wilson_interval
+    from labelbench.evaluation.context import Context
+    from labelbench.evaluation.evaluator import Evaluator
+    from labelbench.evaluation.needs import Needs
+    from labelbench.evaluation.scores import Measurement, Score, wilson_interval
     from labelbench.hookspecs import hookimpl
     from labelbench.labels import LabelSet
     from labelbench.leaderboard.records import ScoreRecord, ScoreTable
@@ -35,22 +38,22 @@ __version__ = "0.1.0"
 _HOME = {
     "Attack": "attacks.engine",
     "AttackResult": "attacks.engine",
-    "Context": "evaluation",
+    "Context": "evaluation.context",
     "Dataset": "datasets",
-    "Evaluator": "evaluation",
+    "Evaluator": "evaluation.evaluator",
     "GradientSource": "attacks.loop",
     "Images": "datasets",
     "InputError": "errors",
     "LabelSet": "labels",
     "LabelbenchError": "errors",
     "MachineError": "errors",
-    "Measurement": "evaluation",
-    "Needs": "evaluation",
+    "Measurement": "evaluation.scores",
+    "Needs": "evaluation.needs",
     "Network": "networks",
     "PluginError": "errors",
     "Recipe": "recipes",
     "RunSpec": "runs",
-    "Score": "evaluation",
+    "Score": "evaluation.scores",
     "ScoreRecord": "leaderboard.records",
     "ScoreTable": "leaderboard.records",
     "Settings": "settings",
@@ -71,7 +74,7 @@ _HOME = {
     "run": "api",
     "run_attack": "attacks.engine",
     "split_indices": "training.loop",
-    "wilson_interval": "evaluation",
+    "wilson_interval": "evaluation.scores",
 }
 
 __all__ = [

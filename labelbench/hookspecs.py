@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from labelbench.datasets import Dataset
-    from labelbench.evaluation import Evaluator
+    from labelbench.evaluation.evaluator import Evaluator
     from labelbench.labels import LabelSet
 
 hookspec = pluggy.HookspecMarker("labelbench")

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, TypeVar
 
 from labelbench.errors import LabelbenchError, PluginError, one_line
-from labelbench.evaluation import Evaluator
+from labelbench.evaluation.evaluator import Evaluator
 from labelbench.labels import LabelSet
 from labelbench.plugins import Entry, plugins
 

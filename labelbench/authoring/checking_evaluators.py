@@ -17,7 +17,9 @@ from labelbench.authoring.evaluator_bench import Bench
 from labelbench.authoring.findings import Report, in_words
 from labelbench.authoring.process_watch import ProcessWatch
 from labelbench.errors import InputError, LabelbenchError, MachineError, PluginError, one_line
-from labelbench.evaluation import Arrays, Evaluator, Measurement, Needs, Score, evaluated, needs_of
+from labelbench.evaluation.evaluator import Evaluator, evaluated, needs_of
+from labelbench.evaluation.needs import Needs
+from labelbench.evaluation.scores import Arrays, Measurement, Score
 from labelbench.registry import evaluator
 from labelbench.results.store import Results
 from labelbench.runs import RunSpec

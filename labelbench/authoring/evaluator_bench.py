@@ -13,7 +13,9 @@ from torch import Tensor
 
 from labelbench.datasets import Dataset, Images, Split
 from labelbench.errors import PluginError
-from labelbench.evaluation import Arrays, Context, Measurement, Needs
+from labelbench.evaluation.context import Context
+from labelbench.evaluation.needs import Needs
+from labelbench.evaluation.scores import Arrays, Measurement
 from labelbench.labels import LabelSet
 from labelbench.networks import Network
 from labelbench.recipes import Recipe

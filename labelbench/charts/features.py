@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 
 from labelbench.charts.data import REFERENCE, Chart, Panel, Series
-from labelbench.evaluation import Arrays
+from labelbench.evaluation.scores import Arrays
 from labelbench.results.grouping import ambiguous_labels, group_of, newest_versions, settings_by_record, shown_label
 from labelbench.results.store import Record, Results
 from labelbench.runs import slug

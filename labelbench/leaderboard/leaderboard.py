@@ -16,7 +16,7 @@ from labelbench.claims.claim import Claims, Verdict
 from labelbench.claims.correlations import Correlation, correlations
 from labelbench.claims.files import paper_claims
 from labelbench.claims.judging import judge
-from labelbench.evaluation import Score
+from labelbench.evaluation.scores import Score
 from labelbench.leaderboard.reported import Reported, reported_beside
 from labelbench.leaderboard.standings import Difference, differences_to_reference, with_best
 from labelbench.machine.garbage import collector_paused

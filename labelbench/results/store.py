@@ -29,7 +29,7 @@ from typing import Any
 import numpy as np
 
 from labelbench.errors import InputError, PluginError, one_line
-from labelbench.evaluation import Arrays, Measurement, Score
+from labelbench.evaluation.scores import Arrays, Measurement, Score
 from labelbench.files import damaged, disk_errors, read_json, write_atomic, write_json
 from labelbench.recipes import Recipe
 from labelbench.runs import Numerics, RunSpec, digest_of, slug

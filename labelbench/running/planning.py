@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from labelbench.datasets import find_dataset
 from labelbench.errors import PluginError, UnknownName
-from labelbench.evaluation import Needs, needs_of
+from labelbench.evaluation.evaluator import needs_of
+from labelbench.evaluation.needs import Needs
 from labelbench.plugins import plugins
 from labelbench.registry import evaluator
 from labelbench.results.store import Cell, Results, failure_file

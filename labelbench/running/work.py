@@ -14,7 +14,9 @@ import torch
 from torch import Tensor
 
 from labelbench.datasets import Split
-from labelbench.evaluation import Context, Evaluator, Measurement, evaluated
+from labelbench.evaluation.context import Context
+from labelbench.evaluation.evaluator import Evaluator, evaluated
+from labelbench.evaluation.scores import Measurement
 from labelbench.labels import LabelSet
 from labelbench.machine.numerics import environment_facts, numerics_in_force
 from labelbench.plugins import plugins

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from labelbench.evaluation import Measurement, Score
+from labelbench.evaluation.scores import Measurement, Score
 from labelbench.results.store import Cell, Results
 from labelbench.runs import Numerics, RunSpec
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from labelbench.evaluation import Score
+from labelbench.evaluation.scores import Score
 from labelbench.recipes import RECIPES, Recipe
 from labelbench.results.store import Cell, Record
 from labelbench.runs import RunSpec

@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from labelbench.errors import PluginError
-from labelbench.evaluation import Measurement, Score, needs_of, wilson_interval
+from labelbench.evaluation.evaluator import needs_of
+from labelbench.evaluation.scores import Measurement, Score, wilson_interval
 from labelbench.runs import RunSpec
 
 

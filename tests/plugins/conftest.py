@@ -12,7 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from labelbench.datasets import Images, Split, find_dataset
-from labelbench.evaluation import Context, Measurement
+from labelbench.evaluation.context import Context
+from labelbench.evaluation.scores import Measurement
 from labelbench.labels import LabelSet
 from labelbench.networks import Network
 from labelbench.runs import RunSpec

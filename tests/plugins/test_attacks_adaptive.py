@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from labelbench.attacks.engine import Attack, run_attack
 from labelbench.errors import InputError
-from labelbench.evaluation import Measurement
+from labelbench.evaluation.scores import Measurement
 from labelbench.runs import RunSpec
 from labelbench_evaluators import attack_search
 from labelbench_evaluators.attack_libraries import Classifier

@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from labelbench.errors import InputError
-from labelbench.evaluation import Measurement
+from labelbench.evaluation.scores import Measurement
 from labelbench.runs import Numerics
 from labelbench_evaluators.attack_protocols import EPSILONS, PROTOCOLS, paper_targets
 from labelbench_evaluators.attacks_paper import attacks_paper

@@ -11,7 +11,7 @@ from labelbench.charts.collection import charts_of, only_labels
 from labelbench.charts.data import Chart, Series
 from labelbench.charts.styles import styles_of
 from labelbench.errors import InputError
-from labelbench.evaluation import Measurement, Score
+from labelbench.evaluation.scores import Measurement, Score
 from labelbench.recipes import Recipe
 from labelbench.results.spread import t_interval
 from labelbench.results.store import Cell, Results

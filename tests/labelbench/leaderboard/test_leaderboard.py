@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from labelbench.evaluation import Score
+from labelbench.evaluation.scores import Score
 from labelbench.leaderboard.exports import FORMATS, export, to_csv, to_json, to_markdown
 from labelbench.leaderboard.leaderboard import Leaderboard, build
 from labelbench.recipes import Recipe

@@ -19,7 +19,7 @@ from plotly.offline import get_plotlyjs
 
 from labelbench.charts.collection import charts_of
 from labelbench.errors import InputError
-from labelbench.evaluation import Measurement, Score
+from labelbench.evaluation.scores import Measurement, Score
 from labelbench.labels import LabelSet
 from labelbench.leaderboard.leaderboard import Leaderboard
 from labelbench.report.labels import galleries

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from labelbench.errors import InputError, MachineError
-from labelbench.evaluation import Measurement, Score
+from labelbench.evaluation.scores import Measurement, Score
 from labelbench.files import write_atomic
 from labelbench.recipes import find_recipe
 from labelbench.results.store import Cell, Results, run_facts, run_of

@@ -1,0 +1,1 @@
+"""What an evaluator is, what it may ask for and is given, and what it gives back."""
