@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from labelbench.evaluation.evaluator import Evaluator
     from labelbench.evaluation.needs import Needs
     from labelbench.evaluation.scores import Measurement, Score, wilson_interval
+    from labelbench.evaluation.shown import Axes, Curve, Headline, Scatter, Section, Strip
     from labelbench.hookspecs import hookimpl
     from labelbench.labels import LabelSet
     from labelbench.leaderboard.records import ScoreRecord, ScoreTable
@@ -38,10 +39,13 @@ __version__ = "0.1.0"
 _HOME = {
     "Attack": "attacks.engine",
     "AttackResult": "attacks.engine",
+    "Axes": "evaluation.shown",
     "Context": "evaluation.context",
+    "Curve": "evaluation.shown",
     "Dataset": "datasets",
     "Evaluator": "evaluation.evaluator",
     "GradientSource": "attacks.loop",
+    "Headline": "evaluation.shown",
     "Images": "datasets",
     "InputError": "errors",
     "LabelSet": "labels",
@@ -53,11 +57,14 @@ _HOME = {
     "PluginError": "errors",
     "Recipe": "recipes",
     "RunSpec": "runs",
+    "Scatter": "evaluation.shown",
     "Score": "evaluation.scores",
     "ScoreRecord": "leaderboard.records",
     "ScoreTable": "leaderboard.records",
+    "Section": "evaluation.shown",
     "Settings": "settings",
     "Split": "datasets",
+    "Strip": "evaluation.shown",
     "Suite": "suite",
     "Trained": "training.loop",
     "Unavailable": "errors",
@@ -80,10 +87,13 @@ _HOME = {
 __all__ = [
     "Attack",
     "AttackResult",
+    "Axes",
     "Context",
+    "Curve",
     "Dataset",
     "Evaluator",
     "GradientSource",
+    "Headline",
     "Images",
     "InputError",
     "LabelSet",
@@ -95,11 +105,14 @@ __all__ = [
     "PluginError",
     "Recipe",
     "RunSpec",
+    "Scatter",
     "Score",
     "ScoreRecord",
     "ScoreTable",
+    "Section",
     "Settings",
     "Split",
+    "Strip",
     "Suite",
     "Trained",
     "Unavailable",

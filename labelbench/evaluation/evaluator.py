@@ -11,6 +11,7 @@ from labelbench.errors import PluginError, one_line
 from labelbench.evaluation.context import Context
 from labelbench.evaluation.needs import Needs
 from labelbench.evaluation.scores import Measurement
+from labelbench.evaluation.shown import Curve, Headline, Scatter, Section, Strip
 from labelbench.runs import RunSpec
 
 
@@ -20,6 +21,10 @@ class Evaluator(abc.ABC):
     Attributes:
         version: raised whenever equal inputs give other scores; results of two versions are never mixed.
         explanations: a sentence for each score name or its first part.
+        headline: its scores that stand in the first table, one to three.
+        curves: which of its scores lie along an axis, and how they are drawn.
+        pictures: which of its arrays are drawn.
+        section: where in a report its curves and pictures stand; by default under its name.
         copes_with_divergence: True if it has something to say of needed trainings that diverged, which it can tell by
             ``context.trained(run).diverged``. Else a measurement with one of them is recorded as diverged, unasked.
     """
@@ -27,6 +32,10 @@ class Evaluator(abc.ABC):
     version: ClassVar[int] = 1
     copes_with_divergence: ClassVar[bool] = False
     explanations: ClassVar[Mapping[str, str]] = {}
+    headline: ClassVar[tuple[Headline, ...]] = ()
+    curves: ClassVar[tuple[Curve, ...]] = ()
+    pictures: ClassVar[tuple[Scatter | Strip, ...]] = ()
+    section: ClassVar[Section | None] = None
 
     @property
     def settings(self) -> dict[str, Any]:

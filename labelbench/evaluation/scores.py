@@ -27,6 +27,10 @@ class Score:
         interval: 95 % interval of the value, or None.
         count: how many images (or pairs, classes) the value is taken over, or None.
         note: what the reader must know about this value.
+        at: where on an axis it was measured (an epsilon, a share of the data, an epoch), in the unit of the axes that
+            the evaluator declares for its curves; None if on none.
+        flag: name of a finding that this value is, such as ``"overstated"``, which then stands beside the row of the
+            label; ``note`` says what was measured. Empty if nothing was found.
     """
 
     name: str
@@ -36,12 +40,16 @@ class Score:
     interval: tuple[float, float] | None = None
     count: int | None = None
     note: str = ""
+    at: float | None = None
+    flag: str = ""
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not self.name or not self.name.isprintable():
             raise PluginError(f"score name {self.name!r}; expected printable text")
-        if not isinstance(self.unit, str) or not isinstance(self.note, str):
-            raise PluginError(f"score {self.name!r} has unit {self.unit!r} and note {self.note!r}; expected text")
+        if not all(isinstance(text, str) for text in (self.unit, self.note, self.flag)):
+            raise PluginError(
+                f"score {self.name!r} has unit {self.unit!r}, note {self.note!r} and flag {self.flag!r}; expected text"
+            )
         if self.higher_is_better not in (True, False, None):
             raise PluginError(
                 f"score {self.name!r} has higher_is_better {self.higher_is_better!r}; expected True, False or None"
@@ -57,10 +65,14 @@ class Score:
                 raise PluginError(
                     f"score {self.name!r} has count {self.count!r}; expected a whole number or None"
                 ) from error
+        if self.at is not None:
+            if not _is_finite(self.at):
+                raise PluginError(f"score {self.name!r} has at {self.at!r}; expected a finite number, or None")
+            object.__setattr__(self, "at", float(self.at))
         if self.value is None:
             if not self.note:
                 raise PluginError(f"score {self.name!r} has no value; its note must say why")
-        elif not isinstance(self.value, int | float | np.integer | np.floating) or not math.isfinite(self.value):
+        elif not _is_finite(self.value):
             raise PluginError(f"score {self.name!r} is {self.value!r}; expected a finite number, or None with a note")
         else:
             object.__setattr__(self, "value", float(self.value))
@@ -75,7 +87,15 @@ class Score:
         return low, high
 
     @staticmethod
-    def share(name: str, hits: int, count: int, *, higher_is_better: bool | None = True, note: str = "") -> Score:
+    def share(
+        name: str,
+        hits: int,
+        count: int,
+        *,
+        higher_is_better: bool | None = True,
+        note: str = "",
+        at: float | None = None,
+    ) -> Score:
         """``hits`` of ``count`` with its Wilson interval.
 
         >>> score = Score.share("nearest", 8, 10)
@@ -85,8 +105,8 @@ class Score:
         'no image to count'
         """
         if count == 0:
-            return Score(name, None, "share", higher_is_better, count=0, note=note or "no image to count")
-        return Score(name, hits / count, "share", higher_is_better, wilson_interval(hits, count), count, note)
+            return Score(name, None, "share", higher_is_better, count=0, note=note or "no image to count", at=at)
+        return Score(name, hits / count, "share", higher_is_better, wilson_interval(hits, count), count, note, at)
 
 
 @dataclass(frozen=True)
@@ -129,6 +149,10 @@ class Measurement:
             if score.name == name:
                 return score
         raise KeyError(name)
+
+
+def _is_finite(number: object) -> bool:
+    return isinstance(number, int | float | np.integer | np.floating) and math.isfinite(number)
 
 
 def wilson_interval(hits: float, count: float, z: float = 1.959964) -> tuple[float, float]:

@@ -170,7 +170,7 @@ def _evaluator_table(
             continue
         for record in records:
             for score in record.scores:
-                column = Column(evaluator, score.name, score.unit, score.higher_is_better)
+                column = Column(evaluator, score.name, score.unit, score.higher_is_better, score.at)
                 columns.setdefault(column.key, column)
         rows.append(_row(group, {evaluator: records}, flags[group], columns, ambiguous))
     ordered = tuple(columns.values())

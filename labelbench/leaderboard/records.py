@@ -28,6 +28,8 @@ class ScoreRecord:
         low, high: 95 % interval over the images, or None.
         count: how many images (pairs, classes) the value is taken over, or None.
         note: what the reader must know about the value.
+        at: where on an axis it was measured (an epsilon, a share of the data), or None.
+        flag: name of the finding that the value is, or empty.
         train_fraction: share of the training images, 0 to 1.
         recipe, epochs: how the network was trained.
         numerics: how numbers were computed.
@@ -47,6 +49,8 @@ class ScoreRecord:
     high: float | None
     count: int | None
     note: str
+    at: float | None
+    flag: str
     train_fraction: float
     recipe: str
     epochs: int
@@ -147,6 +151,8 @@ def _records_of(record: Record) -> Iterator[ScoreRecord]:
             high=high,
             count=score.count,
             note=score.note,
+            at=score.at,
+            flag=score.flag,
             train_fraction=run.train_fraction,
             recipe=run.recipe.name,
             epochs=run.recipe.epochs,

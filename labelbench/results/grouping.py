@@ -12,9 +12,6 @@ from labelbench.results.store import Record
 from labelbench.results.tables import Flag
 from labelbench.runs import digest_of
 
-# A note that begins so is a finding about the row; the score's name is that of the flag.
-_FLAG = "flag:"
-
 
 @dataclass(frozen=True)
 class Group:
@@ -130,13 +127,17 @@ def flags_of(found: Mapping[str, Iterable[Record]]) -> tuple[Flag, ...]:
     """Findings about a group, given its records by evaluator."""
     raised: dict[str, set[int]] = defaultdict(set)
     measured: dict[str, set[int]] = defaultdict(set)
-    for records in found.values():
-        for record in records:
-            for score in record.scores:
-                measured[score.name].add(record.cell.run.seed)
-                if score.note.startswith(_FLAG):
-                    raised[score.name].add(record.cell.run.seed)
-    return tuple(Flag(name, len(seeds), len(measured[name])) for name, seeds in sorted(raised.items()))
+    carriers: dict[str, set[str]] = defaultdict(set)
+    for record in (record for records in found.values() for record in records):
+        for score in record.scores:
+            measured[score.name].add(record.cell.run.seed)
+            if score.flag:
+                raised[score.flag].add(record.cell.run.seed)
+                carriers[score.flag].add(score.name)
+    return tuple(
+        Flag(name, len(seeds), len(set().union(*(measured[carrier] for carrier in carriers[name]))))
+        for name, seeds in sorted(raised.items())
+    )
 
 
 def letter_of(index: int) -> str:

@@ -13,13 +13,14 @@ class Column:
     Attributes:
         evaluator: its name as the user wrote it.
         score: the score's name.
-        unit, higher_is_better: as the score says.
+        unit, higher_is_better, at: as the score says.
     """
 
     evaluator: str
     score: str
     unit: str = ""
     higher_is_better: bool | None = None
+    at: float | None = None
 
     @property
     def key(self) -> str:
@@ -69,7 +70,7 @@ class Flag:
     """A finding that an evaluator raised about a row.
 
     Attributes:
-        name: of the score that carries it.
+        name: as the score says that carries it.
         raised: for how many seeds.
         measured: how many seeds were looked at.
     """

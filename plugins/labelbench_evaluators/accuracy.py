@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from labelbench import Context, Evaluator, InputError, LabelSet, Measurement, Score, hookimpl
+from labelbench import Context, Evaluator, Headline, InputError, LabelSet, Measurement, Score, hookimpl
 
 THRESHOLD = 3.5
 
@@ -26,6 +26,7 @@ class Accuracy(Evaluator):
         "nearest": "share of test images whose nearest label, by mean squared difference, is the true one",
         "threshold": "share of test images whose output lies within smooth L1 3.5 of the true label",
     }
+    headline = (Headline("nearest", "accuracy", "Accuracy"),)
 
     def evaluate(self, context: Context) -> Measurement:
         """Both accuracies over all test images, and per-image outcomes as arrays."""

@@ -118,7 +118,7 @@ class _Evaluation:
             *self._shares("at-paper-epsilon", PAPER_EPSILONS, compared),
             *self._shares("noise", self.steps, self._left(others["noise"])),
             *(
-                Score(name, found.value, "share", False, note=f"flag: {found.evidence}" if found.raised else "")
+                Score(name, found.value, "share", False, note=found.evidence * found.raised, flag=name * found.raised)
                 for name, found in flags.items()
             ),
         ]
@@ -314,10 +314,11 @@ class _Evaluation:
         """``(epsilons, n)`` bool: at each epsilon, what the attack leaves that leaves least."""
         return np.stack([min(rows, key=np.sum) for rows in zip(*left.values(), strict=True)])
 
-    def _shares(self, name: str, epsilons: tuple[float, ...], left: np.ndarray) -> list[Score]:
+    def _shares(self, name: str, epsilons: tuple[float, ...], survived: np.ndarray) -> list[Score]:
         """Accuracy over all images, and over those read right without an attack."""
         scores = []
-        for epsilon, row in zip(epsilons, left, strict=True):
-            scores.append(Score.share(f"{name}/{epsilon:g}", int(row.sum()), len(row)))
-            scores.append(Score.share(f"{name}/{epsilon:g}/of-correct", int(row.sum()), int(self.right.sum())))
+        for epsilon, row in zip(epsilons, survived, strict=True):
+            left, right = int(row.sum()), int(self.right.sum())
+            scores.append(Score.share(f"{name}/{epsilon:g}", left, len(row), at=epsilon))
+            scores.append(Score.share(f"{name}/{epsilon:g}/of-correct", left, right, at=epsilon))
         return scores

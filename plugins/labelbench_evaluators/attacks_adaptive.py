@@ -7,7 +7,19 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar
 
-from labelbench import Context, Evaluator, InputError, Measurement, Needs, RunSpec, hookimpl
+from labelbench import (
+    Context,
+    Curve,
+    Evaluator,
+    Headline,
+    InputError,
+    Measurement,
+    Needs,
+    RunSpec,
+    Strip,
+    hookimpl,
+)
+from labelbench_evaluators.attack_axes import NORMALISED, PIXELS, ROBUSTNESS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -15,6 +27,7 @@ if TYPE_CHECKING:
 STRENGTH_NAMES = ("quick", "standard", "strong")
 # From what next to no network notices to what no usually trained one survives.
 EPSILONS = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
+_HEADLINE = 1.0
 
 
 @dataclass(frozen=True)
@@ -42,6 +55,31 @@ class AdaptiveAttacks(Evaluator):
             "masked-gradients": "survivors of all gradients that noise, Square or a transfer breaks; flag over 2 %",
         }
     )
+    curves = (
+        # Without an attack the paper's protocol and plain accuracy are the same number.
+        Curve("at-paper-epsilon", NORMALISED, "adaptive", ("attacks-paper/fgsm-untargeted/0", "accuracy/nearest")),
+        Curve("paper", PIXELS, "strongest of the paper's attacks"),
+        Curve("adaptive", PIXELS, "adaptive"),
+        Curve("noise", PIXELS, "random noise"),
+    )
+    pictures = (
+        Strip(
+            "adversarial-images",
+            "Adversarial images",
+            *("example_images", "example_read", "example_epsilon"),
+            unit="1/255 of the pixel range",
+            scale=255.0,
+            note="Test images that are read right, and what the first attack of the preset makes of them at the "
+            "smallest epsilon that breaks them, else at the largest.",
+        ),
+    )
+    section = ROBUSTNESS
+
+    @property
+    def headline(self) -> tuple[Headline, ...]:  # type: ignore[override]
+        """The epsilon that is nearest to 1/255, at which an adaptive attack leaves something of most networks."""
+        epsilon = min(self.epsilons, key=lambda each: abs(each - _HEADLINE))
+        return (Headline(f"adaptive/{epsilon:g}", f"adaptive {epsilon:g}/255", "Robustness under an adaptive attack"),)
 
     def needs(self, run: RunSpec) -> Needs:
         """The network itself, and that of category labels for the transfer."""

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from labelbench import Context, Evaluator, InputError, Measurement, Score, hookimpl
+from labelbench import Context, Curve, Evaluator, Headline, InputError, Measurement, Score, hookimpl
+from labelbench_evaluators.attack_axes import NORMALISED, ROBUSTNESS
 
 if TYPE_CHECKING:
     from labelbench import Attack
@@ -38,6 +39,18 @@ class PaperAttacks(Evaluator):
             "iterative-targeted": "accuracy after five steps of epsilon / 5 towards another class's label",
         }
     )
+    # About 2.5/255: FGSM and the iterative attack still tell labels apart there.
+    headline = (
+        Headline("fgsm-untargeted/0.05", "FGSM 0.05"),
+        Headline("iterative-untargeted/0.05", "iterative 0.05", "Robustness under the paper's iterative attack"),
+    )
+    curves = (
+        Curve("fgsm-untargeted", NORMALISED, "FGSM, untargeted"),
+        Curve("fgsm-targeted", NORMALISED, "FGSM, targeted"),
+        Curve("iterative-untargeted", NORMALISED, "iterative, untargeted"),
+        Curve("iterative-targeted", NORMALISED, "iterative, targeted"),
+    )
+    section = ROBUSTNESS
 
     def evaluate(self, context: Context) -> Measurement:
         """Four attacks, each a part of its own; epsilons are in normalised units, 0.3 is about 15.4 / 255."""
@@ -78,11 +91,12 @@ class PaperAttacks(Evaluator):
         scores = []
         for epsilon, row in zip(attack.epsilons, predictions, strict=True):
             kept = int((row == arrays["classes"]).sum())
-            scores.append(Score.share(f"{name}/{epsilon:g}", kept, len(row)))
-            scores.append(Score.share(f"{name}/{epsilon:g}/of-correct", kept, int(right.sum())))
+            scores.append(Score.share(f"{name}/{epsilon:g}", kept, len(row), at=epsilon))
+            scores.append(Score.share(f"{name}/{epsilon:g}/of-correct", kept, int(right.sum()), at=epsilon))
             if attack.targeted and self.protocol == "corrected":
                 hits = int((right & (row == arrays["targets"])).sum())
-                scores.append(Score.share(f"{name}/{epsilon:g}/target-hit", hits, len(row), higher_is_better=False))
+                name_of_hits = f"{name}/{epsilon:g}/target-hit"
+                scores.append(Score.share(name_of_hits, hits, len(row), higher_is_better=False, at=epsilon))
         return scores
 
 

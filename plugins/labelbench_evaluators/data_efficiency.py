@@ -9,7 +9,21 @@ from typing import ClassVar
 
 import numpy as np
 
-from labelbench import Context, Evaluator, InputError, Measurement, Needs, RunSpec, Score, hookimpl, wilson_interval
+from labelbench import (
+    Axes,
+    Context,
+    Curve,
+    Evaluator,
+    Headline,
+    InputError,
+    Measurement,
+    Needs,
+    RunSpec,
+    Score,
+    Section,
+    hookimpl,
+    wilson_interval,
+)
 
 SHARES = (0.01, 0.02, 0.04, 0.08, 0.1, 0.2, 1.0)
 
@@ -39,6 +53,21 @@ class DataEfficiency(Evaluator):
             "divided by its width; interval over test images",
         }
     )
+    headline = (Headline("area", "little data", "Accuracy with little data"),)
+    curves = (
+        Curve(
+            "",
+            Axes(
+                "data-efficiency",
+                "Accuracy against training data",
+                "share of the training images",
+                "share",
+                log=True,
+                note="Accuracy is over all test images.",
+            ),
+        ),
+    )
+    section = Section("Data efficiency", "How much accuracy does less training data give?", order=20)
 
     def needs(self, run: RunSpec) -> Needs:
         """One training for each share; that of 100 % is the ordinary one."""
@@ -53,7 +82,7 @@ class DataEfficiency(Evaluator):
             seen = training_classes(context, run)
             sizes[f"{share:.0%}"] = len(seen)
             rows.append(part["right"])
-            scores.append(_score(f"{share:.0%}", part, seen, context.labels.num_classes))
+            scores.append(_score(share, part, seen, context.labels.num_classes))
         right = np.stack(rows)
         missing = [score.name for score in scores if score.value is None]
         scores.append(
@@ -112,14 +141,14 @@ def area_score(shares: tuple[float, ...], right: np.ndarray) -> Score:
     return Score("area", mean, "share", True, wilson_interval(mean * effective, effective), count)
 
 
-def _score(name: str, part: Mapping[str, np.ndarray], seen: np.ndarray, num_classes: int) -> Score:
+def _score(share: float, part: Mapping[str, np.ndarray], seen: np.ndarray, num_classes: int) -> Score:
     """Accuracy at one share; where some class has no training image, that is said."""
-    right = part["right"]
+    name, right = f"{share:.0%}", part["right"]
     if part["diverged"][0]:
-        return Score(name, None, "share", True, count=len(right), note="the training diverged")
+        return Score(name, None, "share", True, count=len(right), note="the training diverged", at=share)
     found = len(np.unique(seen))
     note = f"{len(seen)} training images, of {found} of {num_classes} classes" if found < num_classes else ""
-    return Score.share(name, int(right.sum()), len(right), note=note)
+    return Score.share(name, int(right.sum()), len(right), note=note, at=share)
 
 
 def data_efficiency(argument: str) -> DataEfficiency:

@@ -9,7 +9,19 @@ from typing import Any
 
 import numpy as np
 
-from labelbench import Context, Evaluator, InputError, Measurement, Needs, RunSpec, Score, hookimpl
+from labelbench import (
+    Context,
+    Evaluator,
+    Headline,
+    InputError,
+    Measurement,
+    Needs,
+    RunSpec,
+    Scatter,
+    Score,
+    Section,
+    hookimpl,
+)
 
 MOMENTS = (0.1, 0.3, 0.5, 0.7, 1.0)
 FEWEST = 4
@@ -45,6 +57,20 @@ class FeatureViews(Evaluator):
             "interval by the jackknife over images",
         }
     )
+    headline = (Headline("knn/30%", "k-NN at 30 %"),)
+    pictures = (
+        Scatter(
+            "feature-views",
+            "Features over training (t-SNE)",
+            *("tsne", "classes", "shares"),
+            score="knn",
+            heading="k-NN",
+            note="A point is a test image, its colour the class; axes have no unit, and distances between groups mean "
+            "little. k-NN: share of images whose nearest others in the space of the features are mostly of their "
+            "class.",
+        ),
+    )
+    section = Section("Features", "When do classes part in the space of the features?", order=40)
 
     def needs(self, run: RunSpec) -> Needs:
         """The network at every moment."""
@@ -68,7 +94,7 @@ class FeatureViews(Evaluator):
 
             part = context.part(f"epoch-{epochs[name]}", compute)
             places.append(part["tsne"])
-            scores += self._scores(name, part, len(classes))
+            scores += self._scores(moment, part, len(classes))
         # One kind of number after another: a column's neighbours are its other moments.
         order = {"knn": 0, "silhouette": 1, "separation": 2}
         scores.sort(key=lambda score: order[score.name.partition("/")[0]])
@@ -100,25 +126,26 @@ class FeatureViews(Evaluator):
             found["silhouettes"] = numbers.silhouettes(features, classes)
         return found
 
-    def _scores(self, name: str, part: Mapping[str, np.ndarray], count: int) -> list[Score]:
+    def _scores(self, moment: float, part: Mapping[str, np.ndarray], count: int) -> list[Score]:
+        name = f"{moment:.0%}"
         nothing = f"fewer than {FEWEST} images, or features that are all equal or not finite"
         if "agree" not in part:
             return [
-                Score(f"{kind}/{name}", None, unit, True, count=count, note=nothing)
+                Score(f"{kind}/{name}", None, unit, True, count=count, note=nothing, at=moment)
                 for kind, unit in (("knn", "share"), ("silhouette", ""), ("separation", "share"))
             ]
         value, low, high = (float(number) for number in part["separation"])
         scores = [
-            Score.share(f"knn/{name}", int(part["agree"].sum()), count),
-            Score(f"separation/{name}", value, "share", True, (low, high), count),
+            Score.share(f"knn/{name}", int(part["agree"].sum()), count, at=moment),
+            Score(f"separation/{name}", value, "share", True, (low, high), count, at=moment),
         ]
         if "silhouettes" not in part:
             note = "needs two classes or more, and two images or more of one of them"
-            return [*scores, Score(f"silhouette/{name}", None, "", True, count=count, note=note)]
+            return [*scores, Score(f"silhouette/{name}", None, "", True, count=count, note=note, at=moment)]
         each = part["silhouettes"]
         mean, error = float(each.mean()), float(each.std(ddof=1) / np.sqrt(count))
         interval = max(-1.0, mean - _Z * error), min(1.0, mean + _Z * error)
-        return [*scores, Score(f"silhouette/{name}", mean, "", True, interval, count)]
+        return [*scores, Score(f"silhouette/{name}", mean, "", True, interval, count, at=moment)]
 
 
 def feature_views(argument: str) -> FeatureViews:

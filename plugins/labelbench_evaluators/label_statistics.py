@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from labelbench import Context, Evaluator, InputError, Measurement, Needs, RunSpec, Score, hookimpl
+from labelbench import Context, Evaluator, Headline, InputError, Measurement, Needs, RunSpec, Score, hookimpl
 
 _BINS = 256
 _MOST_BITS = 8.0
@@ -66,6 +66,7 @@ class LabelStatistics(Evaluator):
 
     version: ClassVar[int] = 1
     explanations: ClassVar[Mapping[str, str]] = EXPLANATIONS
+    headline = (Headline("entropy-256", "entropy"), Headline("effective-rank", "rank"))
 
     def needs(self, run: RunSpec) -> Needs:
         """No training."""

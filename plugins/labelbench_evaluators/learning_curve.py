@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from labelbench import Context, Evaluator, InputError, Measurement, Score, hookimpl
+from labelbench import Context, Evaluator, Headline, InputError, Measurement, Score, hookimpl
 
 if TYPE_CHECKING:
     from labelbench import Trained
@@ -43,6 +43,7 @@ class LearningCurve(Evaluator):
     often: float = 0.1
     fewest: int = 5
     copes_with_divergence: ClassVar[bool] = True
+    headline = (Headline("epochs-to-50%", "epochs to 50 %", "Speed of learning"),)
     explanations = MappingProxyType(
         {f"epochs-to-{level:.0%}": f"first epoch whose validation accuracy is {level:.0%} or more" for level in LEVELS}
         | {

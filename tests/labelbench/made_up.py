@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from labelbench.evaluation.scores import Score
@@ -27,10 +28,15 @@ def record(
     recipe: Recipe = RECIPES["paper"],
     train_fraction: float = 1.0,
     notes: Mapping[str, str] | None = None,
+    flags: Mapping[str, str] | None = None,
 ) -> Record:
-    """One measurement of one seed."""
+    """One measurement of one seed; flags are the notes of the scores that are findings."""
     run = RunSpec(dataset, label, backbone, seed, recipe=recipe, train_fraction=train_fraction)
-    made = [_score(name, value, unit, (notes or {}).get(name, "")) for name, value in scores.items()]
+    said = {**(notes or {}), **(flags or {})}
+    made = [
+        replace(_score(name, value, unit, said.get(name, "")), flag=name if name in (flags or {}) else "")
+        for name, value in scores.items()
+    ]
     facts: dict[str, Any] = {
         "label": {"identity": label, "sha256": label, "notes": []},
         "images": {"fingerprint": "fedcba9876543210", "train": 50_000, "test": IMAGES},

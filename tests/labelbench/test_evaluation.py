@@ -41,6 +41,9 @@ def test_a_score_is_a_finite_number(value: object) -> None:
     [
         ({"unit": None}, "expected text"),
         ({"note": 3}, "expected text"),
+        ({"flag": True}, "expected text"),
+        ({"at": "0.5"}, "expected a finite number, or None"),
+        ({"at": math.nan}, "expected a finite number, or None"),
         ({"higher_is_better": "higher"}, "expected True, False or None"),
         ({"interval": (0.1, None)}, "expected two finite numbers"),
         ({"interval": (0.1, math.inf)}, "expected two finite numbers"),
@@ -58,7 +61,7 @@ def test_numbers_of_numpy_are_taken_as_plain_ones() -> None:
     score = Score("x", np.float32(0.5), "share", np.True_, np.array([0.25, 0.75], np.float32), np.int64(8))  # type: ignore[arg-type]
     assert json.loads(json.dumps(asdict(score))) == {
         **{"name": "x", "value": 0.5, "unit": "share", "higher_is_better": True},
-        **{"interval": [0.25, 0.75], "count": 8, "note": ""},
+        **{"interval": [0.25, 0.75], "count": 8, "note": "", "at": None, "flag": ""},
     }
     assert Score.share("x", np.int64(1), np.int64(2)).count == 2  # type: ignore[arg-type]
 

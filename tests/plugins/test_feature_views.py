@@ -102,7 +102,7 @@ def test_features_that_say_nothing_have_no_numbers(features: np.ndarray) -> None
     views = FeatureViews()
     classes = np.arange(len(features)) % 2
     part = views.view(features, classes)
-    scores = views._scores("10%", part, len(classes))
+    scores = views._scores(0.10, part, len(classes))
     assert [score.value for score in scores] == [None] * 3 and all(score.note for score in scores)
     assert part["tsne"].shape == (len(features), 2)
 
@@ -110,7 +110,7 @@ def test_features_that_say_nothing_have_no_numbers(features: np.ndarray) -> None
 @pytest.mark.parametrize("classes", [np.zeros(30, dtype=int), np.arange(30)], ids=["one class", "one image of each"])
 def test_classes_without_silhouette_are_said(classes: np.ndarray) -> None:
     views = FeatureViews()
-    scores = {score.name: score for score in views._scores("10%", views.view(clusters(1.0, 30)[0], classes), 30)}
+    scores = {score.name: score for score in views._scores(0.10, views.view(clusters(1.0, 30)[0], classes), 30)}
     assert scores["silhouette/10%"].value is None and scores["silhouette/10%"].note
     assert scores["knn/10%"].value is not None and scores["separation/10%"].value is not None
 

@@ -320,12 +320,12 @@ def test_difficult_training_and_features_are_judged() -> None:
 
 
 def test_flags_are_part_of_the_evidence() -> None:
-    notes = {"masked-gradients": "flag: noise breaks 9 of 10 survivors"}
+    flags = {"masked-gradients": "noise breaks 9 of 10 survivors"}
     scores = {**adaptive(0.3, 0.4), "masked-gradients": 0.9}
     records = [
         one
         for label in ("speech", "shuffled-speech", "gaussian-composition")
-        for one in seeds(label, "attacks-adaptive:strong", scores, notes=notes)
+        for one in seeds(label, "attacks-adaptive:strong", scores, flags=flags)
     ]
     records += seeds("category", "attacks-adaptive:strong", adaptive(0.05, 0.2))
     found = verdict(records, "C3", "adaptive")

@@ -52,9 +52,9 @@ def records() -> list[Any]:
     found = []
     for index, name in enumerate(NAMES):
         found += seeds(name, "accuracy", {"nearest": 0.5 + 0.05 * index, "threshold": None}, 3 if index % 2 == 0 else 2)
-        notes = {"overstated": "flag: at 8/255 the paper's attack leaves 60 %"} if index % 3 == 1 else {}
+        flags = {"overstated": "at 8/255 the paper's attack leaves 60 %"} if index % 3 == 1 else {}
         scores = {"adaptive/1": 0.6 - 0.05 * index, "overstated": 0.3}
-        found += seeds(name, "attacks-adaptive", scores, 2, notes=notes)
+        found += seeds(name, "attacks-adaptive", scores, 2, flags=flags)
         found.append(
             record(name, 0, "label-statistics", {**STATISTICS, "effective-rank": index}, backbone="", unit="bits")
         )
