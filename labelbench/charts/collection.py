@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from labelbench.charts.data import Chart, Panel, base_label
+from labelbench.charts.data import Chart, Panel
 from labelbench.charts.features import feature_charts
 from labelbench.charts.scores import score_charts
 from labelbench.charts.trainings import learning_curves, trainings_of
@@ -39,8 +39,7 @@ def only_labels(charts: Iterable[Chart], labels: Iterable[str]) -> tuple[Chart, 
     left = []
     for chart in charts:
         panels = [
-            Panel(panel.title, tuple(one for one in panel.series if base_label(one.name) in wanted))
-            for panel in chart.panels
+            Panel(panel.title, tuple(one for one in panel.series if one.label in wanted)) for panel in chart.panels
         ]
         if any(panel.series for panel in panels):
             left.append(replace(chart, panels=tuple(panel for panel in panels if panel.series)))

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+
+from labelbench.results.tables import shown_label
+from labelbench.runs import slug
 
 KINDS = ("line", "scatter")
 # The label that all others are compared with.
@@ -17,22 +19,32 @@ class Series:
     """One line, or one cloud of points.
 
     Attributes:
-        name: of the label, with what tells its settings apart if a chart holds several.
+        label: its name.
         x: where the points are, in the units of the chart's ``x_title``; finite, rising along a line.
         y: as many values, in the units of its ``y_title``; None where nothing was measured (a gap in the line).
         low, high: 95 % interval of each value, None where there is none; both empty if no value has one.
         classes: class of each point of a scatter, which gets a colour by it; empty in a line.
+        identity: digits of the label's targets where the name stands for several, else empty.
+        settings: letter of the leaderboard's legend, if the chart holds several settings of a label, else empty.
 
     Raises:
         ValueError: lengths that differ, or an x that is not finite.
     """
 
-    name: str
+    label: str
     x: tuple[float, ...]
     y: tuple[float | None, ...]
     low: tuple[float | None, ...] = ()
     high: tuple[float | None, ...] = ()
     classes: tuple[int, ...] = ()
+    identity: str = ""
+    settings: str = ""
+
+    @property
+    def name(self) -> str:
+        """What a legend calls it."""
+        name = shown_label(self.label, self.identity)
+        return f"{name} ({self.settings})" if self.settings else name
 
     def __post_init__(self) -> None:
         lengths = {len(values) for values in (self.y, self.low or self.x, self.high or self.x, self.classes or self.x)}
@@ -60,7 +72,8 @@ class Chart:
     """Panels that share titles and units of their axes.
 
     Attributes:
-        name: unique in a results folder, fit for a file name.
+        figure: what it shows, fit for a file name: ``"learning-curves"``.
+        dataset, backbone: of which; of each figure there is one for both.
         title: in words.
         kind: ``"line"`` or ``"scatter"``.
         x_title, y_title: with units; empty where axes mean nothing.
@@ -71,7 +84,9 @@ class Chart:
         columns: panels in a row where a row means something (one label, say), 0 where any number will do.
     """
 
-    name: str
+    figure: str
+    dataset: str
+    backbone: str
     title: str
     kind: str
     x_title: str
@@ -82,16 +97,12 @@ class Chart:
     note: str = ""
     columns: int = 0
 
-
-def base_label(name: str) -> str:
-    """The label of a series, without what tells its settings and its targets from others of the same name.
-
-    >>> base_label("speech (b)"), base_label("speech #1a2b3c"), base_label("npy:my (a).npy")
-    ('speech', 'speech', 'npy:my (a).npy')
-    """
-    return re.sub(r"( #[0-9a-f]{1,6})?( \([a-z]+\))?$", "", name)
+    @property
+    def name(self) -> str:
+        """Unique in a results folder, fit for a file name."""
+        return f"{self.figure}-{slug(self.dataset)}-{slug(self.backbone)}"
 
 
 def ordered(series: Iterable[Series]) -> tuple[Series, ...]:
     """Category first, then by name."""
-    return tuple(sorted(series, key=lambda one: (base_label(one.name) != REFERENCE, one.name)))
+    return tuple(sorted(series, key=lambda one: (one.label != REFERENCE, one.name)))

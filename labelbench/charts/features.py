@@ -8,9 +8,8 @@ import numpy as np
 
 from labelbench.charts.data import REFERENCE, Chart, Panel, Series
 from labelbench.evaluation.scores import Arrays
-from labelbench.results.grouping import ambiguous_labels, group_of, newest_versions, settings_by_record, shown_label
+from labelbench.results.grouping import ambiguous_labels, group_of, identity_shown, newest_versions, settings_by_record
 from labelbench.results.store import Record, Results
-from labelbench.runs import slug
 
 EVALUATOR = "feature-views"
 # More points hide each other in a panel of a few centimetres.
@@ -30,12 +29,17 @@ def feature_charts(results: Results, legend: Mapping[str, str], points: int = PO
     for dataset, backbone in sorted({(record.cell.run.dataset, record.cell.run.backbone) for record in records}):
         here = [one for one in records if (one.cell.run.dataset, one.cell.run.backbone) == (dataset, backbone)]
         chosen = _lowest_seeds(here, legend)
-        rows = [_panels(name, record, results.load_measurement(record.cell).arrays, points) for name, record in chosen]
-        seeds = sorted({record.cell.run.seed for _, record in chosen})
-        words = set(settings_by_record([record for _, record in chosen]))
-        letters = [f" {letter}: {text}." for letter, text in legend.items() if text in words and len(words) > 1]
+        rows = [
+            _panels(record, results.load_measurement(record.cell).arrays, points, identity, letter)
+            for identity, letter, record in chosen
+        ]
+        seeds = sorted({record.cell.run.seed for *_, record in chosen})
+        drawn = {letter for _, letter, _ in chosen}
+        letters = [f" {letter}: {text}." for letter, text in legend.items() if letter in drawn]
         yield Chart(
-            f"feature-views-{slug(dataset)}-{slug(backbone)}",
+            EVALUATOR,
+            dataset,
+            backbone,
             f"Features over training (t-SNE): {dataset}, {backbone}",
             "scatter",
             "",
@@ -50,23 +54,23 @@ def feature_charts(results: Results, legend: Mapping[str, str], points: int = PO
         )
 
 
-def _lowest_seeds(records: Sequence[Record], legend: Mapping[str, str]) -> list[tuple[str, Record]]:
-    """Name and record of each label under each of its settings, category first; with letters if there are several."""
-    groups: dict[tuple[str, str, str], Record] = {}
+def _lowest_seeds(records: Sequence[Record], legend: Mapping[str, str]) -> list[tuple[str, str, Record]]:
+    """Identity, letter and record of each label under each of its settings, category first; each only if needed."""
+    groups: dict[tuple[str, str, str, str], Record] = {}
     settings = settings_by_record(records)
     ambiguous = ambiguous_labels(group_of(record, words) for record, words in zip(records, settings, strict=True))
     for record, words in zip(records, settings, strict=True):
         group = group_of(record, words)
-        key = shown_label(group, ambiguous), words, group.label_identity
+        key = group.label, identity_shown(group, ambiguous), words, group.label_identity
         if key not in groups or record.cell.run.seed < groups[key].cell.run.seed:
             groups[key] = record
     several = len(set(settings)) > 1
-    letters = {words: f" ({letter})" for letter, words in legend.items()}
-    named = [(name + (letters[words] if several else ""), record) for (name, words, _), record in groups.items()]
-    return sorted(named, key=lambda pair: (pair[1].cell.run.label != REFERENCE, pair[0]))
+    letters = {words: letter for letter, words in legend.items()}
+    ordered = sorted(groups.items(), key=lambda pair: (pair[0][0] != REFERENCE, *pair[0]))
+    return [(identity, letters[words] if several else "", record) for (_, identity, words, _), record in ordered]
 
 
-def _panels(name: str, record: Record, arrays: Arrays, points: int) -> tuple[Panel, ...]:
+def _panels(record: Record, arrays: Arrays, points: int, identity: str, letter: str) -> tuple[Panel, ...]:
     places, classes = arrays["tsne"], arrays["classes"]
     kept = np.unique(np.linspace(0, len(classes) - 1, min(points, len(classes))).round().astype(int))
     scores = {score.name: score.value for score in record.scores}
@@ -74,7 +78,9 @@ def _panels(name: str, record: Record, arrays: Arrays, points: int) -> tuple[Pan
     for share, each in zip(arrays["shares"], places, strict=True):
         moment = f"{share:.0%}"
         knn = scores.get(f"knn/{moment}")
-        title = f"{name}, {moment}" + (f": k-NN {knn:.1%}" if knn is not None else "")
         x, y = (tuple(map(float, each[kept, axis])) for axis in (0, 1))
-        panels.append(Panel(title, (Series(name, x, y, classes=tuple(map(int, classes[kept]))),)))
+        colours = tuple(map(int, classes[kept]))
+        cloud = Series(record.cell.run.label, x, y, classes=colours, identity=identity, settings=letter)
+        title = f"{cloud.name}, {moment}" + (f": k-NN {knn:.1%}" if knn is not None else "")
+        panels.append(Panel(title, (cloud,)))
     return tuple(panels)

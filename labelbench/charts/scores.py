@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from labelbench.charts.data import Chart, Panel, Series, ordered
 from labelbench.leaderboard.leaderboard import Leaderboard
 from labelbench.results.tables import Row, Table, Value
-from labelbench.runs import slug
 
 
 @dataclass(frozen=True)
@@ -107,7 +106,9 @@ def score_charts(board: Leaderboard) -> Iterable[Chart]:
             seeds = {len(row.seeds) for _, _, found in rows for row in found}
             legend = [f"{letter}: {board.legend[letter]}." for letter in letters] if len(letters) > 1 else []
             yield Chart(
-                f"{name}-{slug(dataset)}-{slug(backbone)}",
+                name,
+                dataset,
+                backbone,
                 f"{axes.title}: {dataset}, {backbone}",
                 "line",
                 axes.x_title,
@@ -161,14 +162,11 @@ def _panel(board: Leaderboard, curve: Curve, evaluator: str, rows: Iterable[Row]
     title = f"{curve.panel} ({argument})" if argument else curve.panel
     return Panel(
         title,
-        ordered(
-            _series(board, f"{row.label} ({row.settings})" if several else row.label, curve, evaluator, row)
-            for row in rows
-        ),
+        ordered(_series(board, row.settings if several else "", curve, evaluator, row) for row in rows),
     )
 
 
-def _series(board: Leaderboard, name: str, curve: Curve, evaluator: str, row: Row) -> Series:
+def _series(board: Leaderboard, settings: str, curve: Curve, evaluator: str, row: Row) -> Series:
     """Means and intervals of one row along x."""
     values = {x: row.values[key] for x, key in _points(curve, evaluator, row).items()}
     if curve.start and 0 not in values:
@@ -178,11 +176,13 @@ def _series(board: Leaderboard, name: str, curve: Curve, evaluator: str, row: Ro
     bounds = [value.interval or (None, None) for value in points]
     banded = any(value.interval for value in points)
     return Series(
-        name,
+        row.label,
         tuple(sorted(values)),
         tuple(value.mean for value in points),
         low=tuple(low for low, _ in bounds) if banded else (),
         high=tuple(high for _, high in bounds) if banded else (),
+        identity=row.identity,
+        settings=settings,
     )
 
 
@@ -200,7 +200,7 @@ def _start(board: Leaderboard, curve: Curve, row: Row) -> Value | None:
     for key in curve.start:
         for table in board.evaluator_tables:
             for other in table.rows:
-                same = (other.dataset, other.backbone, other.label, other.settings, other.seeds)
-                if key in other.values and same == (row.dataset, row.backbone, row.label, row.settings, row.seeds):
+                same = (*other.place, other.name, other.seeds) == (*row.place, row.name, row.seeds)
+                if key in other.values and same:
                     return other.values[key]
     return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from labelbench.charts.data import REFERENCE, Chart, base_label
+from labelbench.charts.data import REFERENCE, Chart
 
 # Okabe and Ito (2008), told apart by readers who see fewer colours; black is kept for category, and yellow, which is
 # too pale for a line on white, left out.
@@ -43,14 +43,17 @@ def styles_of(charts: Iterable[Chart]) -> Mapping[str, Style]:
     Colours go by label: settings of one label share its colour and differ in dashes. Labels beyond the number of
     colours begin again with another dash; no two series have the same colour, dash and marker before 40 are drawn.
     """
-    names = {
-        series.name for chart in charts if chart.kind == "line" for panel in chart.panels for series in panel.series
+    label_of = {
+        series.name: series.label
+        for chart in charts
+        if chart.kind == "line"
+        for panel in chart.panels
+        for series in panel.series
     }
-    labels = sorted({base_label(name) for name in names} - {REFERENCE})
+    labels = sorted(set(label_of.values()) - {REFERENCE})
     styles = {}
     used: dict[str, int] = {}
-    for name in sorted(names):
-        label = base_label(name)
+    for name, label in sorted(label_of.items()):
         variant = used.get(label, 0)
         used[label] = variant + 1
         if label == REFERENCE:

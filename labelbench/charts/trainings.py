@@ -12,10 +12,10 @@ from typing import Any
 from labelbench.charts.data import Chart, Panel, Series, ordered
 from labelbench.errors import one_line
 from labelbench.files import damaged, read_json
-from labelbench.results.grouping import ambiguous_labels, group_of, settings_by_record, shown_label
+from labelbench.results.grouping import ambiguous_labels, group_of, identity_shown, settings_by_record
 from labelbench.results.spread import t_interval
 from labelbench.results.store import Cell, Record, Results, run_of
-from labelbench.runs import RunSpec, slug
+from labelbench.runs import RunSpec
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,9 @@ def learning_curves(trainings: Sequence[Training]) -> Iterator[Chart]:
         panels = tuple(panel for panel in panels if panel.series)
         if panels:
             yield Chart(
-                f"learning-curves-{slug(dataset)}-{slug(backbone)}",
+                "learning-curves",
+                dataset,
+                backbone,
                 f"Learning curves: {dataset}, {backbone}",
                 "line",
                 "epoch",
@@ -125,11 +127,12 @@ def _curves(trainings: Sequence[Training]) -> tuple[Series, ...]:
         bounds = [(max(0.0, each[0]), min(1.0, each[1])) for each in found if each]
         curves.append(
             Series(
-                shown_label(group, ambiguous),
+                group.label,
                 tuple(float(epoch) for epoch in range(1, len(epochs) + 1)),
                 tuple(statistics.fmean(values) for values in epochs),
                 low=tuple(low for low, _ in bounds),
                 high=tuple(high for _, high in bounds),
+                identity=identity_shown(group, ambiguous),
             )
         )
     return ordered(curves)

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import fnmatch
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 KINDS = ("equivalent", "greater", "best", "correlation")
 OUTCOMES = ("reproduced", "contradicted", "not decided")
 ATTACKS = ("paper", "adaptive", "")
-
-# What a table adds to a name that stands for more than one set of targets.
-_IDENTITY = re.compile(r" #.{1,6}$")
 
 
 @dataclass(frozen=True)
@@ -134,13 +130,12 @@ class Claims:
     correlate: tuple[Correlate, ...] = ()
 
     def counts_as(self, label: str, name: str) -> bool:
-        """Whether a label, as a table shows it, is meant by the name of a group or by a pattern.
+        """Whether a label is meant by the name of a group or by a pattern.
 
         >>> Claims(groups={"speech": ("speech", "speech:*")}).counts_as("speech:lang=en", "speech")
         True
         """
-        plain = _IDENTITY.sub("", label)
-        return any(fnmatch.fnmatchcase(plain, pattern) for pattern in self.groups.get(name, (name,)))
+        return any(fnmatch.fnmatchcase(label, pattern) for pattern in self.groups.get(name, (name,)))
 
     def group_of(self, label: str) -> str:
         """The first group that a label counts as, or nothing."""

@@ -62,8 +62,8 @@ def _over_places(statistic: str, alone: Table, outcome: str, trained: Table) -> 
     points: dict[tuple[str, str, str], dict[str, float]] = {}
     for row in trained.rows:
         value = row.values.get(outcome)
-        if row.backbone and value and value.mean is not None and (row.dataset, row.label) in known:
-            points.setdefault(row.place, {})[row.label] = value.mean
+        if row.backbone and value and value.mean is not None and (row.dataset, row.name) in known:
+            points.setdefault(row.place, {})[row.name] = value.mean
     found = []
     for (dataset, backbone, settings), outcomes in points.items():
         if len(outcomes) >= LEAST_LABELS:
@@ -80,7 +80,7 @@ def labels_alone(table: Table, key: str) -> Mapping[tuple[str, str], float]:
     for row in table.rows:
         value = row.values.get(key)
         if not row.backbone and value and value.mean is not None:
-            found[row.dataset, row.label] = value.mean
+            found[row.dataset, row.name] = value.mean
     return found
 
 

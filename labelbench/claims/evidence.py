@@ -5,7 +5,7 @@ from __future__ import annotations
 import fnmatch
 import statistics
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from labelbench.claims.claim import Claim, Claims, Comparison
@@ -25,7 +25,7 @@ class Measured:
         self.units: dict[str, str] = {}
         for table in tables:
             self.units |= {column.key: column.unit for column in table.columns}
-            for row in sorted((row for row in table.rows if row.backbone), key=lambda row: row.label):
+            for row in sorted((row for row in table.rows if row.backbone), key=lambda row: row.name):
                 self.rows[table.title, *row.place].append(row)
         self.places = sorted({(dataset, backbone) for _, dataset, backbone, _ in self.rows})
         self.settings: dict[tuple[str, str, str], set[str]] = defaultdict(set)
@@ -82,21 +82,26 @@ def asked(comparison: Comparison) -> str:
 
 
 def rows_by_label(measured: Measured, names: Sequence[str], place: tuple[str, str, str]) -> dict[str, dict[str, Row]]:
-    """Rows of one place by label and evaluator."""
+    """Rows of one place by the label's name in tables, and by evaluator."""
     by_label: dict[str, dict[str, Row]] = defaultdict(dict)
     for name in names:
         for row in measured.rows.get((name, *place), ()):
-            by_label[row.label][name] = row
+            by_label[row.name][name] = row
     return by_label
 
 
 def labels_of(
-    claims: Claims, measured: Iterable[str], wanted: Sequence[str], comparison: Comparison, found: Found
+    claims: Claims,
+    by_label: Mapping[str, Mapping[str, Row]],
+    wanted: Sequence[str],
+    comparison: Comparison,
+    found: Found,
 ) -> list[str]:
     """Labels that count as those of one side; what no label counts as is missing."""
+    plain = {name: row.label for name, rows in by_label.items() for row in rows.values()}
     labels: dict[str, None] = {}
     for name in wanted:
-        matching = sorted(label for label in measured if claims.counts_as(label, name))
+        matching = sorted(shown for shown, label in plain.items() if claims.counts_as(label, name))
         labels.update(dict.fromkeys(matching))
         if not matching and comparison.kind != "best":
             found.missing[f"not measured with {asked(comparison)}"].append(name)

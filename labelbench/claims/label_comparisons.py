@@ -116,8 +116,8 @@ def judge_correlation(
     for row in measured.rows[evaluator, *place]:
         outcomes = mean_outcome(row, evaluator, comparison.scores)
         asked = any(claims.counts_as(row.label, name) for name in comparison.left)
-        if asked and outcomes and (place[0], row.label) in known:
-            points[row.label] = (known[place[0], row.label], statistics.fmean(outcomes.values()))
+        if asked and outcomes and (place[0], row.name) in known:
+            points[row.name] = (known[place[0], row.name], statistics.fmean(outcomes.values()))
     if len(points) < comparison.minimum_n:
         needed = f"needs {comparison.minimum_n} labels, has {len(points)}"
         found.missing[needed].append(f"{comparison.statistic} and {evaluator}/{comparison.scores[0]}")

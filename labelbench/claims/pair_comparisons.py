@@ -50,8 +50,8 @@ def _judge_pair(
     cells = []
     for index, score in enumerate(comparison.scores):
         key = f"{evaluator}/{score}"
-        pair = f"{left.label} and {right.label}: {key}"
-        missing = [row.label for row in (left, right) if not _known(row, key)]
+        pair = f"{left.name} and {right.name}: {key}"
+        missing = [row.name for row in (left, right) if not _known(row, key)]
         if missing:
             found.missing["no value"].append(f"{' and '.join(missing)}: {key}")
             continue
@@ -60,7 +60,7 @@ def _judge_pair(
             absent = set(row.seeds) - values.keys()
             if absent:
                 reason = f"no value for {len(absent)} of {len(row.seeds)} seeds"
-                found.missing[reason].append(f"{row.label}: {key}")
+                found.missing[reason].append(f"{row.name}: {key}")
         numbers = list(differences(lefts, rights).values())
         least = of_difference(max(left.values[key].step, right.values[key].step))
         if len(numbers) < comparison.minimum_n:
@@ -76,18 +76,18 @@ def _judge_pair(
             kept = right.values[kept_key].mean if _known(right, kept_key) else None
             low, high = comparison.keeps
             if kept is None:
-                found.missing["no value"].append(f"{right.label}: {kept_key}")
+                found.missing["no value"].append(f"{right.name}: {kept_key}")
                 continue
             if not low <= kept <= high:
-                why = f"counts for nothing, {right.label} keeps {'under' if kept < low else 'over'}"
+                why = f"counts for nothing, {right.name} keeps {'under' if kept < low else 'over'}"
                 found.nothing[f"{why} {low if kept < low else high:.0%} of what it read right"].append(pair)
                 continue
         cells.append(_cell(comparison, key, units.get(key, ""), numbers, least, found))
     if cells:
-        found.evidence.append(f"{left.label} less {right.label}: {_in_words(comparison, cells)}")
+        found.evidence.append(f"{left.name} less {right.name}: {_in_words(comparison, cells)}")
     for row in (left, right):
         for flag in row.flags:
-            note = f"{row.label} has the flag {flag.name} for {flag.raised} of {flag.measured} seeds"
+            note = f"{row.name} has the flag {flag.name} for {flag.raised} of {flag.measured} seeds"
             if cells and note not in found.evidence:
                 found.evidence.append(note)
 

@@ -44,7 +44,7 @@ def to_csv(board: Leaderboard) -> str:
         printed = reported.get(_place(row, column.key), [])
         lines.append(
             [
-                *(row.dataset, row.backbone, row.label, board.legend.get(row.settings, "")),
+                *(row.dataset, row.backbone, row.name, board.legend.get(row.settings, "")),
                 *(column.evaluator, column.score, column.unit, DIRECTIONS[column.higher_is_better]),
                 *map(_number, (value.mean, value.std)),
                 len(value.seeds),
@@ -165,7 +165,7 @@ def _values(board: Leaderboard) -> Iterator[tuple[Row, Column, Value]]:
 
 
 def _place(one: Row | Difference | Reported, key: str) -> tuple[str, ...]:
-    return one.dataset, one.backbone, one.label, one.settings, key
+    return one.dataset, one.backbone, one.name, one.settings, key
 
 
 def _difference_cells(one: Difference | None) -> list[object]:

@@ -25,10 +25,10 @@ from labelbench.results.grouping import (
     ambiguous_labels,
     flags_of,
     group_of,
+    identity_shown,
     letter_of,
     newest_versions,
     settings_by_record,
-    shown_label,
 )
 from labelbench.results.spread import of_number, standard_deviation, t_interval
 from labelbench.results.store import Record, Results
@@ -231,12 +231,13 @@ def _row(
     return Row(
         group.dataset,
         group.backbone,
-        shown_label(group, ambiguous),
+        group.label,
         group.settings,
         tuple(sorted(seeds)),
         values,
         tuple(notes),
         flags,
+        identity_shown(group, ambiguous),
     )
 
 
@@ -279,6 +280,6 @@ def _sorted(rows: Iterable[Row], columns: Sequence[Column]) -> tuple[Row, ...]:
             goodness = (mean is None, partial, 0.0)
         else:
             goodness = (False, partial, -mean if columns[0].higher_is_better else mean)
-        return (row.dataset, row.backbone, goodness, row.label, row.settings)
+        return (row.dataset, row.backbone, goodness, row.name, row.settings)
 
     return tuple(sorted(rows, key=rank))

@@ -129,7 +129,7 @@ def grid(table: Table, most_columns: int = _MOST_COLUMNS) -> Grid:
     lead: list[tuple[str, Callable[[Row], str]]] = [("dataset", lambda row: row.dataset)]
     if any(row.backbone for row in table.rows):
         lead.append(("backbone", lambda row: row.backbone))
-    lead.append(("label", lambda row: row.label))
+    lead.append(("label", lambda row: row.name))
     if any(row.flags for row in table.rows):
         lead.append(("flags", _flags))
     text_columns = len(lead)
@@ -158,7 +158,7 @@ def notes_of(table: Table) -> list[str]:
     """What must be known about rows and cells, each said once."""
     lines: dict[str, None] = {}
     for row in table.rows:
-        where = " ".join(part for part in (row.dataset, row.backbone, row.label) if part)
+        where = " ".join(part for part in (row.dataset, row.backbone, row.name) if part)
         for note in row.notes:
             lines[f"{where}: {note}"] = None
     by_note: dict[tuple[str, str], list[str]] = {}
@@ -166,7 +166,7 @@ def notes_of(table: Table) -> list[str]:
         for column in table.columns:
             value = row.values.get(column.key)
             if value and value.note:
-                by_note.setdefault((column.score, value.note), []).append(f"{row.dataset} {row.label}")
+                by_note.setdefault((column.score, value.note), []).append(f"{row.dataset} {row.name}")
     for (score, note), labels in by_note.items():
         lines[f"{score}: {note} ({', '.join(dict.fromkeys(labels))})"] = None
     return [*lines, *([_FLAGS] if any(row.flags for row in table.rows) else [])]
@@ -199,17 +199,17 @@ def _interval(interval: tuple[float, float], unit: str, *, signed: bool = False)
 
 def _difference_section(found: tuple[Difference, ...]) -> Section:
     columns = list(dict.fromkeys(one.column for one in found))
-    rows: dict[tuple[str, str, str, str], dict[Column, Difference]] = {}
+    rows: dict[tuple[str, str, str, str, str], dict[Column, Difference]] = {}
     for one in found:
-        rows.setdefault((one.dataset, one.backbone, one.label, one.settings), {})[one.column] = one
+        rows.setdefault((one.dataset, one.backbone, one.label, one.name, one.settings), {})[one.column] = one
     cells = []
-    for (dataset, backbone, label, settings), by_column in rows.items():
+    for (dataset, backbone, _, name, settings), by_column in rows.items():
         n = max(one.paired.n for one in by_column.values())
         texts = [_difference(by_column.get(column), n) for column in columns]
-        cells.append([dataset, backbone, label, str(n), settings, *texts])
+        cells.append([dataset, backbone, name, str(n), settings, *texts])
     headings = ["dataset", "backbone", "label", "n", "set", *(heading(one, with_evaluator=True) for one in columns)]
     references = " and ".join(dict.fromkeys(one.reference for one in found))
-    places = tuple(Place(dataset, backbone, label) for dataset, backbone, label, _ in rows)
+    places = tuple(Place(dataset, backbone, label) for dataset, backbone, label, *_ in rows)
     text = Grid(headings, cells, 3, places=places)
     return Section(f"Differences to {references}", text, (_DIFFERENCES,), "differences")
 
@@ -262,7 +262,7 @@ def _reported_section(board: Leaderboard) -> Iterator[Section]:
         numbers = [shown_number(number, one.unit) for number in (one.ours, one.reported)]
         difference = shown_number(one.difference, one.unit, signed=True)
         score = f"{one.score} %" if one.unit == "share" else one.score
-        where = [one.dataset, one.backbone, one.label, score, f"{one.source}: {one.note}" if one.note else one.source]
+        where = [one.dataset, one.backbone, one.name, score, f"{one.source}: {one.note}" if one.note else one.source]
         cells.append([*where, one.settings, *numbers, difference])
     headings = ["dataset", "backbone", "label", "score", "source", "set", "ours", "reported", "difference"]
     notes = ["numbers that others printed under other protocols; they take no part in ranks, means or verdicts"]

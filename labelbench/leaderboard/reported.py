@@ -11,7 +11,7 @@ from functools import cache
 from importlib import resources
 
 from labelbench.claims.claim import Claims
-from labelbench.results.tables import Row, Table
+from labelbench.results.tables import Row, Table, shown_label
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Reported:
     """A printed number and ours for the same data set, backbone, label and score.
 
     Attributes:
-        dataset, backbone, label, settings: of our row.
+        dataset, backbone, label, identity, settings: of our row.
         score: ``evaluator/score``.
         unit: of the score.
         ours: mean over seeds.
@@ -61,6 +61,7 @@ class Reported:
     dataset: str
     backbone: str
     label: str
+    identity: str
     settings: str
     score: str
     unit: str
@@ -68,6 +69,11 @@ class Reported:
     reported: float
     source: str
     note: str
+
+    @property
+    def name(self) -> str:
+        """The label as tables show it."""
+        return shown_label(self.label, self.identity)
 
     @property
     def difference(self) -> float:
@@ -117,8 +123,8 @@ def reported_beside(tables: Iterable[Table], claims: Claims, full_data: frozense
     )
 
 
-def _place(row: Row) -> tuple[str, str, str, str]:
-    return row.dataset, row.backbone, row.label, row.settings
+def _place(row: Row) -> tuple[str, str, str, str, str]:
+    return row.dataset, row.backbone, row.label, row.identity, row.settings
 
 
 def _text(name: str) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from labelbench.claims.claim import Claims
 from labelbench.results.spread import Paired, disjoint, paired
-from labelbench.results.tables import Column, Row, Table, Value
+from labelbench.results.tables import Column, Row, Table, Value, shown_label
 
 
 @dataclass(frozen=True)
@@ -18,9 +18,10 @@ class Difference:
     Attributes:
         dataset, backbone, settings: what both share.
         label: whose score it is.
-        reference: the label that is taken away.
+        reference: the label that is taken away, as tables show it.
         column: the score.
         paired: mean, spread and interval of the differences.
+        identity: see :class:`labelbench.results.tables.Row`.
     """
 
     dataset: str
@@ -30,6 +31,12 @@ class Difference:
     reference: str
     column: Column
     paired: Paired
+    identity: str = ""
+
+    @property
+    def name(self) -> str:
+        """The label as tables show it."""
+        return shown_label(self.label, self.identity)
 
 
 def with_best(table: Table) -> Table:
@@ -77,14 +84,14 @@ def differences_to_reference(
         references = {row.place: row for row in reversed(table.rows) if claims.counts_as(row.label, claims.reference)}
         for row in table.rows:
             reference = references.get(row.place)
-            if not row.backbone or reference is None or reference.label == row.label:
+            if not row.backbone or reference is None or reference.name == row.name:
                 continue
             for column in wanted[table.title]:
                 sides = row.values.get(column.key), reference.values.get(column.key)
                 pair = _paired(sides[0], sides[1]) if sides[0] and sides[1] else None
                 if pair:
-                    found.append(Difference(*row.place, row.label, reference.label, column, pair))
-    return tuple(sorted(found, key=lambda one: (one.dataset, one.backbone, one.settings, one.label)))
+                    found.append(Difference(*row.place, row.label, reference.name, column, pair, row.identity))
+    return tuple(sorted(found, key=lambda one: (one.dataset, one.backbone, one.settings, one.name)))
 
 
 def _separated_winner(rows: Sequence[Row], column: Column) -> Row | None:

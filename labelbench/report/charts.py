@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from labelbench.charts.data import Chart, Series, base_label
+from labelbench.charts.data import Chart, Series
 from labelbench.charts.styles import CLASS_COLOURS, Style
-from labelbench.runs import slug
 
 
 @dataclass(frozen=True)
@@ -44,36 +43,24 @@ _SECTIONS = (
 def chart_sections(charts: Sequence[Chart]) -> list[ChartSection]:
     """The charts in their sections; sections without any are left out."""
     found = [
-        ChartSection(name, title, question, tuple(chart for chart in charts if chart.name.startswith(beginnings)))
+        ChartSection(name, title, question, tuple(chart for chart in charts if chart.figure.startswith(beginnings)))
         for name, title, question, beginnings in _SECTIONS
     ]
     return [section for section in found if section.charts]
 
 
-def chart_facts(
-    chart: Chart,
-    places: Iterable[tuple[str, str]],
-    classes: Mapping[str, Sequence[str]],
-    label_of: Callable[[str], str] = base_label,
-) -> dict[str, Any]:
+def chart_facts(chart: Chart, classes: Mapping[str, Sequence[str]]) -> dict[str, Any]:
     """One chart as JSON values.
 
     Args:
         chart: any.
-        places: data sets and backbones of the folder; the chart belongs to that whose name it ends with.
         classes: names of the classes of each data set, where they are known.
-        label_of: gives the label of a series, by its name.
     """
-    fitting = [place for place in places if chart.name.endswith("-".join(map(slug, place)))]
-    dataset, backbone = max(fitting, key=lambda place: len("".join(place)), default=("", ""))
-    panels = [
-        {"title": panel.title, "series": [_series(one, label_of(one.name)) for one in panel.series]}
-        for panel in chart.panels
-    ]
-    facts = asdict(chart) | {"dataset": dataset, "backbone": backbone, "panels": panels}
+    panels = [{"title": panel.title, "series": [_series(one) for one in panel.series]} for panel in chart.panels]
+    facts = asdict(chart) | {"name": chart.name, "panels": panels}
     if chart.kind == "scatter":
         count = 1 + max((index for panel in chart.panels for one in panel.series for index in one.classes), default=0)
-        names = list(classes.get(dataset, ())) or [f"class {index}" for index in range(count)]
+        names = list(classes.get(chart.dataset, ())) or [f"class {index}" for index in range(count)]
         facts["classes"] = [
             {"name": name, "colour": CLASS_COLOURS[index % len(CLASS_COLOURS)]}
             for index, name in enumerate(names[:count])
@@ -86,9 +73,9 @@ def style_facts(styles: Mapping[str, Style]) -> dict[str, Any]:
     return {name: asdict(style) for name, style in sorted(styles.items())}
 
 
-def _series(series: Series, label: str) -> dict[str, Any]:
+def _series(series: Series) -> dict[str, Any]:
     rounded = {axis: [_rounded(value) for value in getattr(series, axis)] for axis in ("x", "y", "low", "high")}
-    return {"name": series.name, "label": label, **rounded, "classes": list(series.classes)}
+    return {"name": series.name, "label": series.label, **rounded, "classes": list(series.classes)}
 
 
 def _rounded(value: float | None) -> float | None:

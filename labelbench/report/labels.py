@@ -15,8 +15,9 @@ from labelbench.datasets import find_dataset
 from labelbench.errors import LabelbenchError
 from labelbench.labels import LabelSet
 from labelbench.registry import label
-from labelbench.results.grouping import ambiguous_labels, group_of, shown_label
+from labelbench.results.grouping import ambiguous_labels, group_of, identity_shown
 from labelbench.results.store import Record
+from labelbench.results.tables import shown_label
 from labelbench.runs import RunSpec, label_of_run
 from labelbench.settings import current_settings, use_settings
 
@@ -30,12 +31,14 @@ class LabelRow:
     """The pictures of one label.
 
     Attributes:
-        label: as tables show it.
+        label: its name.
+        name: the same as tables show it.
         facts: shape, range and loss, in words; why there is no picture, if there is none.
         pictures: ``data:`` addresses of PNG images, one for each class that is shown.
     """
 
     label: str
+    name: str
     facts: str
     pictures: tuple[str, ...]
 
@@ -85,25 +88,26 @@ def galleries(
         except LabelbenchError:
             continue
         rows = (
-            _row(shown_label(group_of(record, ""), ambiguous), record, build, classes)
+            _row(identity_shown(group_of(record, ""), ambiguous), record, build, classes)
             for key, record in sorted(groups.items())
             if key[0] == dataset
         )
         yield Gallery(dataset, names[:classes], len(names), tuple(rows))
 
 
-def _row(name: str, record: Record, build: Callable[[RunSpec], LabelSet], classes: int) -> LabelRow:
+def _row(identity: str, record: Record, build: Callable[[RunSpec], LabelSet], classes: int) -> LabelRow:
+    names = record.cell.run.label, shown_label(record.cell.run.label, identity)
     try:
         with use_settings(replace(current_settings(), offline=True)):
             labels = build(record.cell.run)
     except LabelbenchError:
         # The reason names paths of this machine, and a page is given away.
-        return LabelRow(name, "no picture: the machine that wrote this page cannot make the label", ())
+        return LabelRow(*names, "no picture: the machine that wrote this page cannot make the label", ())
     if labels.identity != record.facts["label"]["identity"]:
-        return LabelRow(name, "no picture: the label that this name stands for here is not the one measured", ())
+        return LabelRow(*names, "no picture: the label that this name stands for here is not the one measured", ())
     low, high = float(labels.targets.min()), float(labels.targets.max())
     facts = f"{'x'.join(map(str, labels.shape))}, {low:.3g} to {high:.3g}, {labels.loss}"
-    return LabelRow(name, facts, tuple(_pictures(labels, low, high, classes)))
+    return LabelRow(*names, facts, tuple(_pictures(labels, low, high, classes)))
 
 
 def _pictures(labels: LabelSet, low: float, high: float, classes: int) -> Iterator[str]:

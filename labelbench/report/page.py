@@ -10,13 +10,13 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache, partial
+from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from labelbench.charts.collection import charts_of
-from labelbench.charts.data import REFERENCE, base_label
+from labelbench.charts.data import REFERENCE, Chart
 from labelbench.charts.styles import Style, styles_of
 from labelbench.charts.trainings import trainings_of
 from labelbench.claims.claim import OUTCOMES, Claims
@@ -90,10 +90,8 @@ def _contents(results: Results, claims: Claims, build: Callable[[RunSpec], Label
     drawn = tuple(galleries(labelled, build))
     class_names = {gallery.dataset: gallery.class_names for gallery in drawn}
     runs = tuple(run_views(trainings, records))
-    places = sorted({(view.run.dataset, view.run.backbone) for view in runs if view.run.backbone})
     sections = [narrowed(section) for section in sections_of(board, _NEVER_TURNED)]
     labels = _labels([view.run.label for view in runs])
-    label_of = partial(_label_of, frozenset(labels))
     return {
         "board": board,
         "reading": READING,
@@ -107,19 +105,18 @@ def _contents(results: Results, claims: Claims, build: Callable[[RunSpec], Label
         "settings": _of_kind(sections, "settings"),
         "chart_sections": chart_sections(charts),
         "charts": {
-            "charts": [chart_facts(chart, places, class_names, label_of) for chart in charts],
+            "charts": [chart_facts(chart, class_names) for chart in charts],
             "styles": style_facts(styles),
         },
         "galleries": drawn,
         "runs": runs,
         "suite_file": SUITE_FILE,
         "labels": labels,
-        "styles": _styles_by_label(styles, label_of),
+        "styles": _styles_by_label(charts, styles),
         "datasets": sorted({view.run.dataset for view in runs}),
         "backbones": sorted({view.run.backbone for view in runs} - {""}),
         "seeds": sorted({view.run.seed for view in runs if view.run.backbone}),
         "trainings": len(trainings),
-        "label_of": label_of,
     }
 
 
@@ -132,14 +129,10 @@ def _labels(names: Sequence[str]) -> list[str]:
     return sorted(set(names), key=lambda name: (name != REFERENCE, name))
 
 
-def _label_of(labels: frozenset[str], name: str) -> str:
-    """The label that is meant by what a table or chart calls it; a label's own name may end as their additions do."""
-    return name if name in labels else base_label(name)
-
-
-def _styles_by_label(styles: Mapping[str, Style], label_of: Callable[[str], str]) -> dict[str, Style]:
+def _styles_by_label(charts: Sequence[Chart], styles: Mapping[str, Style]) -> dict[str, Style]:
     """How each label is drawn, where charts have it: as its first settings are."""
-    return {label_of(name): styles[name] for name in sorted(styles, reverse=True)}
+    label_of = {one.name: one.label for chart in charts for panel in chart.panels for one in panel.series}
+    return {label_of[name]: styles[name] for name in sorted(styles, reverse=True)}
 
 
 @cache

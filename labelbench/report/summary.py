@@ -74,13 +74,13 @@ def _answers(board: Leaderboard, table: Table, claims: Claims) -> Iterator[Answe
         flagged: dict[str, tuple[str, ...]] = {}
         for row in found:
             for flag in row.flags:
-                flagged[str(flag)] = (*flagged.get(str(flag), ()), row.label)
+                flagged[str(flag)] = (*flagged.get(str(flag), ()), row.name)
         yield Answer(
             f"{dataset}, {backbone}{several}, {n} seed{'s' if n > 1 else ''}",
             column.key + {"share": ", %", "": ""}.get(column.unit, f", {column.unit}"),
-            (best.label, shown(best.values[column.key], column, best)),
+            (best.name, shown(best.values[column.key], column, best)),
             best.values[column.key].best,
-            next(((row.label, shown(row.values[column.key], column, row)) for row in references), None),
+            next(((row.name, shown(row.values[column.key], column, row)) for row in references), None),
             len(others),
             tuple(flagged.items()),
         )

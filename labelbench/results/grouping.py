@@ -116,11 +116,9 @@ def ambiguous_labels(groups: Iterable[Group]) -> set[tuple[str, str]]:
     return {key for key, found in identities.items() if len(found) > 1}
 
 
-def shown_label(group: Group, ambiguous: set[tuple[str, str]]) -> str:
-    """The label's name, with the start of its identity where the name alone is ambiguous."""
-    if (group.dataset, group.label) in ambiguous:
-        return f"{group.label} #{group.label_identity[:6]}"
-    return group.label
+def identity_shown(group: Group, ambiguous: set[tuple[str, str]]) -> str:
+    """The start of the label's identity where the name alone is ambiguous, else nothing."""
+    return group.label_identity[:6] if (group.dataset, group.label) in ambiguous else ""
 
 
 def flags_of(found: Mapping[str, Iterable[Record]]) -> tuple[Flag, ...]:

@@ -94,6 +94,7 @@ class Row:
         values: by column key; a missing key was not measured.
         notes: what must be known about the row.
         flags: findings that some evaluator raised about the row.
+        identity: six hexadecimal digits of the label's targets where the name stands for several, else empty.
     """
 
     dataset: str
@@ -104,6 +105,12 @@ class Row:
     values: Mapping[str, Value]
     notes: tuple[str, ...] = ()
     flags: tuple[Flag, ...] = ()
+    identity: str = ""
+
+    @property
+    def name(self) -> str:
+        """The label as tables show it."""
+        return shown_label(self.label, self.identity)
 
     @property
     def place(self) -> tuple[str, str, str]:
@@ -118,6 +125,15 @@ class Table:
     title: str
     columns: tuple[Column, ...]
     rows: tuple[Row, ...]
+
+
+def shown_label(label: str, identity: str) -> str:
+    """A label's name, with what tells its targets from others of that name.
+
+    >>> shown_label("npy:mine.npy", "1a2b3c"), shown_label("speech", "")
+    ('npy:mine.npy #1a2b3c', 'speech')
+    """
+    return f"{label} #{identity}" if identity else label
 
 
 def shown_number(number: float, unit: str, *, signed: bool = False) -> str:

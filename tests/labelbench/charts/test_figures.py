@@ -23,7 +23,8 @@ def lines(panels: int = 1, names: tuple[str, ...] = ("category", "speech"), **re
         for index, name in enumerate(names)
     )
     shown = tuple(Panel(f"panel {index}", series) for index in range(panels))
-    return Chart(**{"name": "c", "title": "C", "kind": "line", "x_title": "epsilon, 1/255", "y_title": "accuracy, %",
+    return Chart(**{"figure": "c", "dataset": "digits", "backbone": "resnet8", "title": "C",
+                    "kind": "line", "x_title": "epsilon, 1/255", "y_title": "accuracy, %",
                     "panels": shown, "percent": True, **rest})  # type: ignore[arg-type]  # fmt: skip
 
 
@@ -35,7 +36,7 @@ def clouds(rows: int = 2, columns: int = 5) -> Chart:
             x, y = (tuple(map(float, random.normal(size=30))) for _ in range(2))
             cloud = Series("speech", x, y, classes=tuple(range(10)) * 3)
             panels.append(Panel(f"gaussian-composition {row}, {column}0%: k-NN 64.2%", (cloud,)))
-    return Chart("f", "F", "scatter", "", "", tuple(panels), columns=columns)
+    return Chart("f", "digits", "resnet8", "F", "scatter", "", "", tuple(panels), columns=columns)
 
 
 def overlaps(chart: Chart) -> list[tuple[str, str]]:
@@ -102,7 +103,7 @@ def test_shares_are_drawn_from_0_to_100_percent_with_gaps_and_bands() -> None:
 
 
 def test_a_series_looks_as_its_style_says_in_every_chart() -> None:
-    one, other = lines(1), lines(1, ("category", "constant", "speech"), name="d")
+    one, other = lines(1), lines(1, ("category", "constant", "speech"), figure="d")
     styles = styles_of([one, other])
     drawn = [chart_figure(chart, styles).axes[0].lines[-1].get_color() for chart in (one, other)]
     assert drawn == [styles["speech"].colour] * 2
