@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 
 from labelbench.machine.numerics import resolve_numerics
+from labelbench.optimizers import SGD
 from labelbench.recipes import Recipe
 from labelbench.running.estimate import training_rate
 from labelbench.running.materials import Materials
@@ -17,6 +18,6 @@ from labelbench.runs import RunSpec
 if __name__ == "__main__":
     backbone, mode, threads, steps = sys.argv[1:]
     numerics = resolve_numerics(mode, "cpu", int(threads))
-    run = RunSpec("digits", "speech", backbone, 0, recipe=Recipe(learning_rate=0.01), numerics=numerics)
+    run = RunSpec("digits", "speech", backbone, 0, recipe=Recipe(optimizer=SGD(0.01)), numerics=numerics)
     materials = Materials()
     print(training_rate(run, materials.network(run), materials, int(steps)))

@@ -17,6 +17,7 @@ from torch.utils.data import ConcatDataset, DataLoader, Dataset
 from torchvision import transforms
 
 from labelbench.machine.hardware import usable_cores
+from labelbench.optimizers import SGD
 from labelbench.recipes import Recipe
 from labelbench.running.materials import Materials
 from labelbench.runs import RunSpec
@@ -75,5 +76,5 @@ def images_per_second(run: RunSpec, threads: int, steps: int) -> float:
 
 if __name__ == "__main__":
     backbone, threads, steps = sys.argv[1:]
-    plain = RunSpec("digits", "speech", backbone, 0, recipe=Recipe(learning_rate=0.01))
+    plain = RunSpec("digits", "speech", backbone, 0, recipe=Recipe(optimizer=SGD(0.01)))
     print(images_per_second(plain, int(threads), int(steps)))

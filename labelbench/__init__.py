@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from labelbench.labels import LabelSet
     from labelbench.leaderboard.records import ScoreRecord, ScoreTable
     from labelbench.networks import Network
+    from labelbench.optimizers import SGD, Muon
     from labelbench.recipes import Recipe
     from labelbench.registry import label
     from labelbench.runs import RunSpec, derived_seed
@@ -55,7 +56,9 @@ _HOME = {
     "Needs": "evaluation.needs",
     "Network": "networks",
     "PluginError": "errors",
+    "Muon": "optimizers",
     "Recipe": "recipes",
+    "SGD": "optimizers",
     "RunSpec": "runs",
     "Scatter": "evaluation.shown",
     "Score": "evaluation.scores",
@@ -85,6 +88,7 @@ _HOME = {
 }
 
 __all__ = [
+    "SGD",
     "Attack",
     "AttackResult",
     "Axes",
@@ -100,6 +104,7 @@ __all__ = [
     "LabelbenchError",
     "MachineError",
     "Measurement",
+    "Muon",
     "Needs",
     "Network",
     "PluginError",

@@ -8,9 +8,8 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 from labelbench.errors import InputError, UnknownName
-
-# Left out of a recipe's identity where they are not used.
-_OPTIONS = ("muon_learning_rate", "drop_last")
+from labelbench.optimizers import OPTIMIZERS, SGD, Muon
+from labelbench.values import refuse_unless, settle
 
 
 @dataclass(frozen=True)
@@ -22,10 +21,7 @@ class Recipe:
         epochs: how often the network is validated and may be kept; each is one pass over the training images, or
             more where ``minimum_steps`` asks for more.
         batch_size: images per step.
-        learning_rate: peak learning rate of stochastic gradient descent.
-        momentum: of stochastic gradient descent.
-        nesterov: whether momentum looks ahead.
-        weight_decay: added to every gradient, times the weight.
+        optimizer: what updates the weights, with its settings.
         schedule: ``"step"`` multiplies the rate by ``decay`` once each of ``milestones`` epochs are done;
             ``"one-cycle"`` rises linearly over the first ``warmup`` share of all steps and falls linearly to 0.
         milestones: epochs done at which the ``step`` schedule decays.
@@ -36,9 +32,6 @@ class Recipe:
         minimum_steps: every epoch passes over the training images as often as it takes to reach this many steps in
             all, so that small shares of the data are not also short trainings. Epochs are not added: the network is
             validated as often as with all images, and the best of as many epochs is kept. 0 keeps one pass.
-        muon_learning_rate: peak learning rate of the kernels of convolutions if Muon trains them (Jordan 2024: steps
-            along the orthogonalised momentum, which is 0.95; no weight decay; orthogonalised in bfloat16 whatever the
-            numerics). It follows the same schedule. 0 trains them as all other weights are.
         drop_last: whether each pass leaves out the images, others in every pass, that would fill only a part of a last
             batch: batch norm estimates badly from a few images, and they weigh as much as any batch in its averages.
 
@@ -53,10 +46,7 @@ class Recipe:
     name: str = "paper"
     epochs: int = 600
     batch_size: int = 128
-    learning_rate: float = 0.1
-    momentum: float = 0.9
-    nesterov: bool = False
-    weight_decay: float = 1e-4
+    optimizer: SGD = SGD()
     schedule: str = "step"
     milestones: tuple[int, ...] = (299, 449)
     decay: float = 0.1
@@ -64,31 +54,21 @@ class Recipe:
     crop_padding: int = 4
     flip: bool = True
     minimum_steps: int = 0
-    muon_learning_rate: float = 0.0
     drop_last: bool = False
 
     def __post_init__(self) -> None:
-        # Equal recipes have equal settings as JSON, which tells 1 from 1.0.
         object.__setattr__(self, "milestones", tuple(self.milestones))
-        for field in fields(self):
-            if isinstance(field.default, float):
-                object.__setattr__(self, field.name, float(getattr(self, field.name)))
+        settle(self)
         checks = {
             "epochs": (self.epochs >= 1, "1 or more"),
             "batch_size": (self.batch_size >= 2, "2 or more"),
-            "learning_rate": (0 < self.learning_rate < math.inf, "above 0"),
-            "momentum": (0 <= self.momentum < 1, "0 or more, below 1"),
-            "weight_decay": (0 <= self.weight_decay < math.inf, "0 or more"),
             "schedule": (self.schedule in ("step", "one-cycle"), "'step' or 'one-cycle'"),
             "warmup": (0 <= self.warmup <= 1, "0 to 1"),
             "milestones": (self._milestones_rise, "whole numbers of 1 or more that do not fall"),
             "crop_padding": (self.crop_padding >= 0, "0 or more"),
             "minimum_steps": (self.minimum_steps >= 0, "0 or more"),
-            "muon_learning_rate": (0 <= self.muon_learning_rate < math.inf, "0 or more"),
         }
-        for key, (fine, expected) in checks.items():
-            if not fine:
-                raise InputError(f"recipe {self.name!r}: {key} is {getattr(self, key)!r}; expected {expected}")
+        refuse_unless(f"recipe {self.name!r}", self, checks)
 
     @property
     def _milestones_rise(self) -> bool:
@@ -96,9 +76,20 @@ class Recipe:
         return plain and list(self.milestones) == sorted(self.milestones)
 
     @property
+    def learning_rate(self) -> float:
+        """Peak learning rate of the optimiser."""
+        return self.optimizer.learning_rate
+
+    @property
     def settings(self) -> dict[str, Any]:
-        """All fields by name but options that are not used: what makes two recipes the same."""
-        return {key: value for key, value in asdict(self).items() if value or key not in _OPTIONS}
+        """All settings by name, those of the optimiser among them: what a record says, and :func:`recipe_from` reads.
+
+        >>> Recipe().settings["optimizer"], Recipe().settings["learning_rate"]
+        ('sgd', 0.1)
+        """
+        own = {field.name: getattr(self, field.name) for field in fields(self)}
+        kind = next(name for name, kind in OPTIMIZERS.items() if kind is type(self.optimizer))
+        return {**own, "optimizer": kind, **asdict(self.optimizer)}
 
     def with_epochs(self, epochs: int) -> Recipe:
         """The recipe stretched or shortened to ``epochs``, its milestones and minimum of steps scaled with it."""
@@ -156,14 +147,19 @@ _STEPS_OF_20_PERCENT_OF_CIFAR = 2340
 _STEPS_OF_20_PERCENT_OF_CIFAR_IN_FIVE_EPOCHS = 1560
 _STEPS_OF_DIGITS = 240
 
-_ONE_CYCLE = Recipe(nesterov=True, weight_decay=5e-4, schedule="one-cycle", milestones=(), warmup=0.2, drop_last=True)
+_NESTEROV = SGD(nesterov=True, weight_decay=5e-4)
+_ONE_CYCLE = Recipe(optimizer=_NESTEROV, schedule="one-cycle", milestones=(), warmup=0.2, drop_last=True)
 
 RECIPES: Mapping[str, Recipe] = {
     recipe.name: recipe
     for recipe in (
         Recipe(),
         replace(
-            _ONE_CYCLE, name="paper-fast", epochs=30, learning_rate=0.2, minimum_steps=_STEPS_OF_20_PERCENT_OF_CIFAR
+            _ONE_CYCLE,
+            name="paper-fast",
+            epochs=30,
+            optimizer=replace(_NESTEROV, learning_rate=0.2),
+            minimum_steps=_STEPS_OF_20_PERCENT_OF_CIFAR,
         ),
         # Tuned on category labels and five epochs, in which small batches and Muon gain accuracy and crops cost it.
         replace(
@@ -173,7 +169,7 @@ RECIPES: Mapping[str, Recipe] = {
             batch_size=32,
             crop_padding=0,
             minimum_steps=_STEPS_OF_20_PERCENT_OF_CIFAR_IN_FIVE_EPOCHS,
-            muon_learning_rate=0.1,
+            optimizer=Muon(nesterov=True, weight_decay=5e-4),
         ),
         replace(_ONE_CYCLE, name="quick", epochs=12, batch_size=64, crop_padding=2, minimum_steps=_STEPS_OF_DIGITS),
     )
@@ -191,30 +187,61 @@ def find_recipe(name: str) -> Recipe:
     return RECIPES[name]
 
 
-def recipe_of(source: str, table: Mapping[str, Any]) -> Recipe:
-    """A recipe from a table whose keys are the fields of :class:`Recipe`; ``base`` names the recipe it changes.
+def recipe_from(settings: Mapping[str, Any]) -> Recipe:
+    """The recipe of which :attr:`Recipe.settings` are these.
 
-    With other epochs than the base has, its milestones and minimum of steps scale, as in :meth:`Recipe.with_epochs`,
-    unless the table gives them.
+    Raises:
+        KeyError: the optimiser is missing or unknown.
+        TypeError: a setting that neither the recipe nor its optimiser has.
+    """
+    kind = OPTIMIZERS[settings["optimizer"]]
+    names = {field.name for field in fields(kind)}
+    optimizer = kind(**{name: value for name, value in settings.items() if name in names})
+    return Recipe(**{name: value for name, value in settings.items() if name not in names} | {"optimizer": optimizer})
+
+
+def recipe_of(source: str, table: Mapping[str, Any]) -> Recipe:
+    """A recipe from a table of settings; ``base`` names the recipe it changes.
+
+    Its keys are the fields of :class:`Recipe` and of its optimiser, which ``optimizer`` names. With other epochs than
+    the base has, its milestones and minimum of steps scale, as in :meth:`Recipe.with_epochs`, unless the table gives
+    them.
+
+    Args:
+        source: where the table stands, in words.
+        table: settings by name, written with hyphens.
 
     Raises:
         UnknownName: a key that a recipe does not have.
         InputError: a value of the wrong type or out of range.
     """
     base = find_recipe(str(table.get("base", "paper")))
-    kinds = {field.name: type(getattr(base, field.name)) for field in fields(Recipe)}
-    changes: dict[str, Any] = {"name": "custom"}
+    return changed_recipe(
+        f"the recipe of {source}", replace(base, name="custom"), {k: v for k, v in table.items() if k != "base"}
+    )
+
+
+def changed_recipe(source: str, base: Recipe, table: Mapping[str, Any]) -> Recipe:
+    """``base`` with other settings, as :func:`recipe_of` reads them."""
+    kind = table.get("optimizer", base.settings["optimizer"])
+    if not isinstance(kind, str) or kind not in OPTIMIZERS:
+        raise UnknownName(f"optimizer in {source}:", str(kind), OPTIMIZERS)
+    # What both kinds have goes on from one to the other.
+    defaults = Recipe(optimizer=OPTIMIZERS[kind]()).settings
+    known = defaults | {key: value for key, value in base.settings.items() if key in defaults} | {"optimizer": kind}
+    changes: dict[str, Any] = {}
     for key, value in table.items():
-        if key == "base":
-            continue
-        attribute = key.replace("-", "_")
-        if attribute not in kinds:
-            known = ["base", *(name.replace("_", "-") for name in kinds)]
-            raise UnknownName(f"key in the recipe of {source}:", key, known)
-        kind = kinds[attribute]
-        allowed = (int, float) if kind is float else (list, tuple) if kind is tuple else (kind,)
-        if not isinstance(value, allowed) or (isinstance(value, bool) and kind is not bool):
-            raise InputError(f"recipe of {source}: {key} is {value!r}; expected {kind.__name__}")
-        changes[attribute] = value
+        name = key.replace("-", "_")
+        if name not in known:
+            raise UnknownName(f"key in {source}:", key, ["base", *(name.replace("_", "-") for name in known)])
+        expected = type(known[name])
+        allowed = (int, float) if expected is float else (list, tuple) if expected is tuple else (expected,)
+        if not isinstance(value, allowed) or (isinstance(value, bool) and expected is not bool):
+            raise InputError(f"{source}: {key} is {value!r}; expected {expected.__name__}")
+        changes[name] = value
     scaled = base.with_epochs(changes.pop("epochs")) if "epochs" in changes else base
-    return replace(scaled, **changes)
+    return recipe_from({**known, **{key: scaled.settings[key] for key in _SCALED}, **changes})
+
+
+# What other epochs change.
+_SCALED = ("epochs", "milestones", "minimum_steps")

@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
 from labelbench.recipes import Recipe
+from labelbench.values import differences, digest_of
 
 NUMERICS_MODES = ("exact", "fast")
 
@@ -26,7 +27,6 @@ class Numerics:
         precision: ``"float32"``, ``"bfloat16"`` or ``"float16"`` of the matrix products.
         threads: threads of one process on a CPU; 0 where another device computes.
         compiled: whether the network is compiled.
-        group: how many runs share the device in one pass.
     """
 
     mode: str = "exact"
@@ -34,13 +34,11 @@ class Numerics:
     precision: str = "float32"
     threads: int = 1
     compiled: bool = False
-    group: int = 1
 
     def __str__(self) -> str:
         parts = [self.mode, self.device, self.precision]
         parts += [f"{self.threads} threads"] if self.device == "cpu" else []
         parts += ["compiled"] if self.compiled else []
-        parts += [f"groups of {self.group}"] if self.group > 1 else []
         return ", ".join(parts)
 
 
@@ -83,8 +81,8 @@ class RunSpec:
 
     @cached_property
     def id(self) -> str:
-        """Ten hexadecimal digits of the SHA-256 of all fields."""
-        return digest_of({**asdict(self), "recipe": self.recipe.settings})
+        """Ten hexadecimal digits of the SHA-256 of the fields that differ from their defaults."""
+        return digest_of(differences(self))
 
     @property
     def label_seed(self) -> int | None:
@@ -153,12 +151,6 @@ def slug(name: str) -> str:
     ('timm-resnet18', 'x', 'img-src=x')
     """
     return re.sub(r"[^A-Za-z0-9._+=-]+", "-", name).strip(".-")[:80] or "unnamed"
-
-
-def digest_of(value: Any) -> str:
-    """Ten hexadecimal digits of the SHA-256 of a JSON value, independent of key order."""
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"), default=str)
-    return hashlib.sha256(text.encode()).hexdigest()[:10]
 
 
 def named_files(name: str, *, bare_folders: bool = False) -> dict[str, str]:

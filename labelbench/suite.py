@@ -106,20 +106,8 @@ class Suite:
             UnknownName: no shipped suite has the name, or the file has a key that a suite does not have.
             InputError: the file cannot be read, is no TOML, or a value has the wrong type.
         """
-        if not name.endswith(".toml"):
-            if name not in suite_names():
-                raise UnknownName("suite", name, suite_names(), "or the path of a .toml file")
-            text = resources.files("labelbench").joinpath("suites", f"{name}.toml").read_text(encoding="utf-8")
-            return _suite_of(name, name, text)
-        path = Path(name)
-        try:
-            text = path.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise InputError(
-                f"suite file {name}: {getattr(error, 'strerror', None) or error}; expected a TOML file, or one of the "
-                f"suites {', '.join(suite_names())}"
-            ) from error
-        return _suite_of(name, path.stem, text)
+        table = _table_of(name)
+        return _suite_of(name, Path(name).name.removesuffix(".toml"), table)
 
 
 def suite_names() -> list[str]:
@@ -174,15 +162,41 @@ _SUITE_KEYS: Mapping[str, tuple[str, tuple[type, ...]]] = {
 }
 
 
-def _suite_of(source: str, name: str, text: str) -> Suite:
+def _table_of(name: str, bases: tuple[str, ...] = ()) -> dict[str, Any]:
+    """The keys of a suite: its own, and those of its base that it does not give."""
+    if name in bases:
+        raise InputError(f"suite file {name} is its own base; name another with `base`, or leave it out")
+    if not name.endswith(".toml"):
+        if name not in suite_names():
+            raise UnknownName("suite", name, suite_names(), "or the path of a .toml file")
+        text = resources.files("labelbench").joinpath("suites", f"{name}.toml").read_text(encoding="utf-8")
+    else:
+        try:
+            text = Path(name).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise InputError(
+                f"suite file {name}: {getattr(error, 'strerror', None) or error}; expected a TOML file, or one of the "
+                f"suites {', '.join(suite_names())}"
+            ) from error
     try:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise InputError(f"suite file {source} is not valid TOML: {error}") from error
+        raise InputError(f"suite file {name} is not valid TOML: {error}") from error
+    base = table.pop("base", None)
+    if base is None:
+        return table
+    if not isinstance(base, str):
+        raise InputError(f"suite file {name}: base is {base!r}; expected the name of a suite")
+    # A recipe is given whole, and a description is of one suite.
+    not_taken = {"description", *(("epochs",) if "recipe" in table else ())}
+    return {key: value for key, value in _table_of(base, (*bases, name)).items() if key not in not_taken} | table
+
+
+def _suite_of(source: str, name: str, table: Mapping[str, Any]) -> Suite:
     values: dict[str, Any] = {}
     for key, value in table.items():
         if key not in _SUITE_KEYS:
-            raise UnknownName(f"key in suite file {source}:", key, _SUITE_KEYS)
+            raise UnknownName(f"key in suite file {source}:", key, ["base", *_SUITE_KEYS])
         attribute, types = _SUITE_KEYS[key]
         if not isinstance(value, types) or isinstance(value, bool):
             expected = " or ".join(kind.__name__ for kind in types)

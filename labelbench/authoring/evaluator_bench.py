@@ -18,6 +18,7 @@ from labelbench.evaluation.needs import Needs
 from labelbench.evaluation.scores import Arrays, Measurement
 from labelbench.labels import LabelSet
 from labelbench.networks import Network
+from labelbench.optimizers import SGD
 from labelbench.recipes import Recipe
 from labelbench.registry import backbone, evaluator, label
 from labelbench.results.store import Results
@@ -28,7 +29,7 @@ from labelbench.training.loop import Trained, initial_network, load_trained, out
 DATASET = Dataset("made-up", ("dark", "grey", "light", "bright"), (16, 16), flip=False, validation_share=0.25)
 _PER_CLASS = {"train": 16, "test": 6}
 _RECIPE = Recipe(
-    name="check", epochs=3, batch_size=16, learning_rate=0.05, schedule="one-cycle", milestones=(), crop_padding=0
+    name="check", epochs=3, batch_size=16, optimizer=SGD(0.05), schedule="one-cycle", milestones=(), crop_padding=0
 )
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from labelbench.recipes import RECIPES, Recipe
 from labelbench.results.store import Record
 from labelbench.results.tables import Flag
-from labelbench.runs import digest_of
+from labelbench.values import differences, digest_of
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ def _recipe_in_words(recipe: Recipe) -> str:
     text += f", at least {recipe.minimum_steps:,} steps" if recipe.minimum_steps else ""
     if recipe.name in RECIPES and recipe == RECIPES[recipe.name].with_epochs(recipe.epochs):
         return text
-    return f"{text} ({digest_of(recipe.settings)[:6]})"
+    return f"{text} ({digest_of(differences(recipe))[:6]})"
 
 
 def group_of(record: Record, letter: str) -> Group:

@@ -10,7 +10,7 @@ from typing import Any
 
 from labelbench.recipes import RECIPES, Recipe
 from labelbench.results.store import Cell
-from labelbench.runs import RunSpec, digest_of
+from labelbench.runs import RunSpec
 
 # Files of a suite that holds what no option can say.
 SUITE_FILE = "repeat.toml"
@@ -83,8 +83,7 @@ def _repeat(run: RunSpec, evaluators: Iterable[str], test_images: int | None) ->
 def _is_shipped(recipe: Recipe) -> bool:
     """Whether name and epochs say all of it."""
     base = RECIPES.get(recipe.name)
-    # Digests, not values: 0 and 0.0 are equal and make different runs.
-    return base is not None and digest_of(base.with_epochs(recipe.epochs).settings) == digest_of(recipe.settings)
+    return base is not None and base.with_epochs(recipe.epochs) == recipe
 
 
 def _recipe_table(recipe: Recipe) -> Iterator[str]:

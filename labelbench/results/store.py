@@ -31,8 +31,9 @@ import numpy as np
 from labelbench.errors import InputError, PluginError, one_line
 from labelbench.evaluation.scores import Arrays, Measurement, Score
 from labelbench.files import damaged, disk_errors, read_json, write_atomic, write_json
-from labelbench.recipes import Recipe
-from labelbench.runs import Numerics, RunSpec, digest_of, slug
+from labelbench.recipes import Recipe, recipe_from
+from labelbench.runs import Numerics, RunSpec, slug
+from labelbench.values import digest_of
 
 SCHEMA = 1
 _FAILED = ".failed.json"
@@ -285,7 +286,7 @@ def no_results(folder: Path) -> InputError:
 
 def run_facts(run: RunSpec) -> dict[str, Any]:
     """A run as JSON values."""
-    return {"id": run.id, **asdict(run)}
+    return {"id": run.id, **asdict(run), "recipe": run.recipe.settings}
 
 
 def run_of(facts: Mapping[str, Any]) -> RunSpec:
@@ -305,7 +306,7 @@ def run_of(facts: Mapping[str, Any]) -> RunSpec:
 @lru_cache(maxsize=256)
 def _recipe_of(fields: tuple[tuple[str, Any], ...]) -> Recipe:
     """Recipes are few and runs are many."""
-    return Recipe(**dict(fields))
+    return recipe_from(dict(fields))
 
 
 @lru_cache(maxsize=256)

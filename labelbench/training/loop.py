@@ -156,7 +156,7 @@ def train(
     for share, file in snapshots.items():
         moments[max(1, round(share * recipe.epochs))].append(file)
 
-    optimizers = Optimizers(network, recipe)
+    optimizers = Optimizers(network, recipe.optimizer)
     take_step = TrainingStep(network, labels, optimizers, run.numerics, recipe.batch_size)
     identity = {"run": run.id, "label": labels.identity, "images": images.fingerprint}
     state = _State(network, optimizers, take_step.scaler, identity)
@@ -312,7 +312,7 @@ class _State:
     def write(self, file: Path) -> None:
         tensors = {f"network.{name}": tensor for name, tensor in self.network.state_dict().items()}
         tensors |= {f"best.{name}": tensor for name, tensor in self.best.items()}
-        tensors |= {f"momentum.{name}": tensor for name, tensor in self.optimizers.momentum.items()}
+        tensors |= {f"optimizer.{name}": tensor for name, tensor in self.optimizers.state.items()}
         write_atomic(file, _packed(tensors, {**self.identity, **self.curve, "scaler": self.scaler.state_dict()}))
 
     def resume(self, file: Path, if_fine: Callable[[int], bool]) -> None:
@@ -329,7 +329,7 @@ class _State:
         self.network.load_state_dict(part("network."))
         device = self.network.mean.device
         self.best = {name: tensor.to(device) for name, tensor in part("best.").items()}
-        self.optimizers.resume(part("momentum."))
+        self.optimizers.resume(part("optimizer."))
         self.scaler.load_state_dict(metadata["scaler"])
         self.history = [Epoch(**line) for line in metadata["history"]]
         self.best_epoch = metadata["best_epoch"]

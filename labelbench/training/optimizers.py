@@ -1,16 +1,29 @@
-"""What updates the weights: stochastic gradient descent, and Muon for convolutions where a recipe asks for it."""
+"""Torch's optimisers of a recipe's optimiser, and their state by name."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from labelbench.networks import Network
-from labelbench.recipes import Recipe
+from labelbench.optimizers import SGD, Muon
 
-_MUON_MOMENTUM = 0.95
+
+class Part(NamedTuple):
+    """One of torch's optimisers and what it updates.
+
+    Attributes:
+        optimizer: of torch.
+        parameters: what it updates, by the name that the network has for it.
+        rate: its peak learning rate.
+    """
+
+    optimizer: torch.optim.Optimizer
+    parameters: Mapping[str, nn.Parameter]
+    rate: float
 
 
 class Optimizers:
@@ -18,58 +31,72 @@ class Optimizers:
 
     Args:
         network: on its device, channels last.
-        recipe: rates, momentum and weight decay.
+        settings: of the recipe.
     """
 
-    def __init__(self, network: Network, recipe: Recipe) -> None:
-        parameters = dict(network.named_parameters())
-        matrices = {
-            name: _as_matrix(parameter)
-            for name, parameter in parameters.items()
-            if recipe.muon_learning_rate and parameter.ndim == 4 and parameter.requires_grad
-        }
-        sgd = torch.optim.SGD(
-            [parameter for name, parameter in parameters.items() if name not in matrices],
-            lr=recipe.learning_rate,
-            momentum=recipe.momentum,
-            weight_decay=recipe.weight_decay,
-            nesterov=recipe.nesterov,
-            fused=network.mean.device.type in ("cpu", "cuda"),
-        )
-        # Each optimiser's rate as a multiple of the recipe's.
-        self._shares: dict[torch.optim.Optimizer, float] = {sgd: 1.0}
-        # Who updates the parameter of a name, and under which parameter it knows it.
-        self._owners: dict[str, tuple[torch.optim.Optimizer, Tensor]] = {
-            name: (sgd, parameter) for name, parameter in parameters.items()
-        }
-        if matrices:
-            muon = torch.optim.Muon(matrices.values(), weight_decay=0.0, momentum=_MUON_MOMENTUM)
-            self._shares[muon] = recipe.muon_learning_rate / recipe.learning_rate
-            self._owners |= {name: (muon, matrix) for name, matrix in matrices.items()}
+    def __init__(self, network: Network, settings: SGD) -> None:
+        self._rate = settings.learning_rate
+        self._parts = tuple(_PARTS[type(settings)](network, settings))
 
     def __iter__(self) -> Iterator[torch.optim.Optimizer]:
-        return iter(self._shares)
+        return (part.optimizer for part in self._parts)
 
     def set_rate(self, rate: float) -> None:
-        """The learning rate of the next steps, as :meth:`Recipe.rate_at` gives it; Muon's keeps its ratio to it."""
-        for optimizer, share in self._shares.items():
-            for group in optimizer.param_groups:
-                group["lr"] = rate * share
+        """The learning rate of the next steps, as :meth:`Recipe.rate_at` gives it; others keep their ratio."""
+        for part in self._parts:
+            for group in part.optimizer.param_groups:
+                group["lr"] = rate * (part.rate / self._rate)
 
     @property
-    def momentum(self) -> dict[str, Tensor]:
-        """Momentum by parameter name; a parameter that never had a gradient has none."""
+    def state(self) -> dict[str, Tensor]:
+        """Every tensor of the state as ``parameter/name``; a parameter that never had a gradient has none."""
         return {
-            name: owner.state[known]["momentum_buffer"]
-            for name, (owner, known) in self._owners.items()
-            if known in owner.state
+            f"{name}/{key}": value
+            for part in self._parts
+            for name, parameter in part.parameters.items()
+            for key, value in part.optimizer.state.get(parameter, {}).items()
+            if isinstance(value, Tensor)
         }
 
-    def resume(self, momentum: Mapping[str, Tensor]) -> None:
-        """Go on with what :attr:`momentum` was."""
-        for name, stored in momentum.items():
-            owner, known = self._owners[name]
-            owner.state[known]["momentum_buffer"] = torch.empty_like(known).copy_(stored)
+    def resume(self, state: Mapping[str, Tensor]) -> None:
+        """Go on with what :attr:`state` was."""
+        owners = {name: (part.optimizer, known) for part in self._parts for name, known in part.parameters.items()}
+        for path, stored in state.items():
+            name, _, key = path.rpartition("/")
+            optimizer, parameter = owners[name]
+            # What is as large as the parameter lies in memory as it does; a count of steps, say, stays as it is.
+            alike = stored.shape == parameter.shape
+            value = torch.empty_like(parameter, requires_grad=False).copy_(stored) if alike else stored.clone()
+            optimizer.state[parameter][key] = value
+
+
+def _sgd(network: Network, settings: SGD, left_out: Iterable[str] = ()) -> Iterator[Part]:
+    others = set(left_out)
+    parameters = {name: parameter for name, parameter in network.named_parameters() if name not in others}
+    optimizer = torch.optim.SGD(
+        parameters.values(),
+        lr=settings.learning_rate,
+        momentum=settings.momentum,
+        weight_decay=settings.weight_decay,
+        nesterov=settings.nesterov,
+        fused=network.mean.device.type in ("cpu", "cuda"),
+    )
+    yield Part(optimizer, parameters, settings.learning_rate)
+
+
+def _muon(network: Network, settings: Muon) -> Iterator[Part]:
+    kernels = {
+        name: _as_matrix(parameter)
+        for name, parameter in network.named_parameters()
+        if parameter.ndim == 4 and parameter.requires_grad
+    }
+    yield from _sgd(network, settings, left_out=kernels)
+    if kernels:
+        optimizer = torch.optim.Muon(kernels.values(), weight_decay=0.0, momentum=settings.kernel_momentum)
+        yield Part(optimizer, kernels, settings.kernel_learning_rate)
+
+
+_PARTS: Mapping[type[SGD], Callable[..., Iterator[Part]]] = {SGD: _sgd, Muon: _muon}
 
 
 def _as_matrix(kernel: nn.Parameter) -> nn.Parameter:

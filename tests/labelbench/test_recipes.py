@@ -1,13 +1,14 @@
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from labelbench.errors import InputError, UnknownName
-from labelbench.recipes import RECIPES, Recipe, find_recipe, recipe_of
+from labelbench.optimizers import OPTIMIZERS, SGD, Muon
+from labelbench.recipes import RECIPES, Recipe, find_recipe, recipe_from, recipe_of
 
 
 def test_the_paper_recipe_decays_after_299_and_449_of_600_epochs() -> None:
@@ -25,7 +26,7 @@ def test_milestones_scale_with_epochs(epochs: int) -> None:
 
 
 def test_one_cycle_rises_to_its_peak_and_falls_to_nothing() -> None:
-    recipe = Recipe(schedule="one-cycle", warmup=0.2, epochs=10, learning_rate=0.4)
+    recipe = Recipe(schedule="one-cycle", warmup=0.2, epochs=10, optimizer=SGD(0.4))
     rates = [recipe.rate_at(epoch, step, 50) for epoch in range(10) for step in range(50)]
     peak = rates.index(max(rates))
     assert rates[:peak] == sorted(rates[:peak])
@@ -49,9 +50,22 @@ def test_without_small_last_batches_every_step_has_a_full_batch_or_all_images(im
     assert recipe.steps_per_pass(images) <= replace(recipe, drop_last=False).steps_per_pass(images)
 
 
-def test_options_that_a_recipe_does_not_use_are_no_part_of_its_identity() -> None:
-    assert not {"drop_last", "muon_learning_rate"} & set(Recipe().settings)
-    assert {"drop_last", "muon_learning_rate"} < set(find_recipe("short").settings)
+@pytest.mark.parametrize("recipe", RECIPES.values(), ids=list(RECIPES))
+def test_a_recipe_is_made_again_from_its_settings(recipe: Recipe) -> None:
+    assert recipe_from(recipe.settings) == recipe
+
+
+def test_no_optimizer_has_a_setting_of_the_name_of_a_recipes() -> None:
+    names = {field.name for field in fields(Recipe)}
+    assert not [kind for kind in OPTIMIZERS.values() if names & {field.name for field in fields(kind)}]
+
+
+def test_a_table_names_the_optimizer_and_sets_its_settings() -> None:
+    recipe = recipe_of("my.toml", {"base": "quick", "optimizer": "muon", "kernel-learning-rate": 0.02})
+    assert recipe.optimizer == Muon(0.1, nesterov=True, weight_decay=5e-4, kernel_learning_rate=0.02)
+    assert recipe_of("my.toml", {"base": "short", "optimizer": "sgd"}).optimizer == SGD(
+        nesterov=True, weight_decay=5e-4
+    )
 
 
 @given(st.integers(2, 3000), st.integers(1, 200), st.integers(0, 5000))
@@ -107,6 +121,9 @@ def test_epochs_of_a_table_scale_what_it_does_not_give() -> None:
         ({"milestones": ["x"]}, "milestones is ('x',); expected whole numbers of 1 or more"),
         ({"milestones": [5, 3]}, "milestones is (5, 3); expected whole numbers of 1 or more that do not fall"),
         ({"bse": "quick"}, "did you mean base"),
+        ({"optimizer": "adam"}, "unknown optimizer in the recipe of my.toml: 'adam'"),
+        ({"kernel-learning-rate": 0.1}, "unknown key in the recipe of my.toml: 'kernel-learning-rate'"),
+        ({"momentum": 1.0}, "momentum is 1.0; expected 0 or more, below 1"),
         ({"base": "papr"}, "unknown recipe 'papr'; did you mean paper"),
     ],
 )

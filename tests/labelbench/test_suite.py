@@ -76,3 +76,22 @@ def test_files_that_are_not_there_or_not_text_are_refused(tmp_path: Path) -> Non
 def test_an_unknown_suite_names_its_neighbours() -> None:
     with pytest.raises(InputError, match="did you mean paper"):
         Suite.load("papr")
+
+
+def test_a_suite_takes_from_its_base_what_it_does_not_give(tmp_path: Path) -> None:
+    assert Suite.load("paper-fast").labels == Suite.load("paper").labels
+    assert Suite.load("paper-fast").recipe.name == "paper-fast"
+    parent, child = tmp_path / "parent.toml", tmp_path / "child.toml"
+    parent.write_text(COMPLETE + "seeds = 2\nepochs = 3\ndescription = 'of the parent'\n")
+    child.write_text(f"base = '{parent}'\nlabel = 'speech'\nrecipe = 'quick'\n")
+    suite = Suite.load(str(child))
+    assert (suite.name, suite.labels, suite.backbones, suite.seeds) == ("child", ("speech",), ("resnet8",), (0, 1))
+    # The epochs belong to the parent's recipe.
+    assert (suite.recipe.epochs, suite.description) == (12, "")
+
+
+def test_a_suite_that_is_its_own_base_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "loop.toml"
+    file.write_text(f"base = '{file}'\n")
+    with pytest.raises(InputError, match="is its own base"):
+        Suite.load(str(file))

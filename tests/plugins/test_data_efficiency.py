@@ -17,6 +17,7 @@ from hypothesis.extra.numpy import arrays
 from rich.console import Console
 
 from labelbench import InputError, RunSpec, split_indices
+from labelbench.optimizers import SGD
 from labelbench.recipes import Recipe
 from labelbench.results.store import Results
 from labelbench.running.planning import Plan, plan
@@ -26,7 +27,7 @@ from labelbench.runs import Numerics
 from labelbench.suite import Suite
 from labelbench_evaluators.data_efficiency import SHARES, area_score, data_efficiency, log_weights
 
-RECIPE = Recipe(name="test", epochs=1, batch_size=64, learning_rate=0.05, milestones=(1,), crop_padding=2)
+RECIPE = Recipe(name="test", epochs=1, batch_size=64, optimizer=SGD(0.05), milestones=(1,), crop_padding=2)
 SUITE = Suite(
     "test", ("digits",), ("category",), ("resnet8",), ("accuracy", "data-efficiency"), recipe=RECIPE, test_images=60
 )
@@ -108,7 +109,7 @@ def test_shares_are_nested_and_have_the_same_validation_images(count: int, seed:
 
 def test_a_training_that_diverged_is_a_share_without_a_score(tmp_path: Path) -> None:
     """Weights grow a little in every step: small shares end in time, the larger ones do not."""
-    recipe = replace(RECIPE, learning_rate=1e4)
+    recipe = replace(RECIPE, optimizer=SGD(1e4))
     suite = replace(SUITE, labels=("constant",), recipe=recipe)
     runner = run(tmp_path, suite)
     assert runner.outcome.failures == []

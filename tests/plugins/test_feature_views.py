@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from labelbench import InputError, Trained
+from labelbench.optimizers import SGD
 from labelbench.recipes import Recipe
 from labelbench.results.store import Results
 from labelbench.running.planning import plan
@@ -197,7 +198,7 @@ def test_no_more_images_than_the_setting_says(digit_bench: Callable[..., Any]) -
 
 
 def test_a_training_of_one_epoch_has_all_moments(tmp_path: Path) -> None:
-    recipe = Recipe(name="test", epochs=1, batch_size=64, learning_rate=0.05, milestones=(1,), crop_padding=2)
+    recipe = Recipe(name="test", epochs=1, batch_size=64, optimizer=SGD(0.05), milestones=(1,), crop_padding=2)
     suite = Suite(
         "test", ("digits",), ("category",), ("resnet8",), ("feature-views", "learning-curve"), recipe=recipe,
         test_images=40, train_fraction=0.2,

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from labelbench.evaluation.scores import Score
 from labelbench.leaderboard.exports import FORMATS, export, to_csv, to_json, to_markdown
 from labelbench.leaderboard.leaderboard import Leaderboard, build
+from labelbench.optimizers import SGD
 from labelbench.recipes import Recipe
 from labelbench.results.store import Results
 from labelbench.runs import Numerics
@@ -45,7 +46,7 @@ def test_one_seed_shows_the_interval_over_images(save: Save) -> None:
     "other",
     [
         {"recipe": Recipe(epochs=3)},
-        {"recipe": Recipe(learning_rate=0.2)},
+        {"recipe": Recipe(optimizer=SGD(0.2))},
         {"train_fraction": 0.5},
         {"numerics": Numerics(threads=1)},
         {"test_images": 10},

@@ -18,6 +18,7 @@ from labelbench.cli import cli
 from labelbench.commands.options import suite_of
 from labelbench.machine.hardware import cpp_compiler
 from labelbench.machine.numerics import resolve_numerics
+from labelbench.optimizers import SGD, Muon
 from labelbench.recipes import RECIPES, Recipe
 from labelbench.results.repeat import SUITE_FILE, Repeat, repeats_of
 from labelbench.results.store import Results
@@ -70,10 +71,8 @@ recipes = st.sampled_from(list(RECIPES.values())) | st.builds(
     name=st.text(st.characters(exclude_categories=["Cs"]), min_size=1) | st.sampled_from(list(RECIPES)),
     epochs=st.integers(1, 700),
     batch_size=st.integers(2, 1024),
-    learning_rate=st.floats(1e-9, 10),
-    momentum=st.floats(0, 0.999),
-    nesterov=st.booleans(),
-    weight_decay=st.floats(0, 1),
+    optimizer=st.builds(SGD, st.floats(1e-9, 10), st.floats(0, 0.999), st.booleans(), st.floats(0, 1))
+    | st.builds(Muon, st.floats(1e-9, 10), kernel_learning_rate=st.floats(1e-9, 1)),
     schedule=st.sampled_from(["step", "one-cycle"]),
     milestones=st.lists(st.integers(1, 700), max_size=4).map(sorted).map(tuple),
     decay=st.floats(0, 1),
@@ -81,7 +80,6 @@ recipes = st.sampled_from(list(RECIPES.values())) | st.builds(
     crop_padding=st.integers(0, 8),
     flip=st.booleans(),
     minimum_steps=st.integers(0, 10**6),
-    muon_learning_rate=st.floats(0, 1),
     drop_last=st.booleans(),
 )
 # What stands after the colon is anything that a shell can be given.
@@ -155,7 +153,7 @@ def test_measurements_of_several_numbers_of_images_have_a_command_each(tmp_path:
 
 
 def test_a_recipe_of_ones_own_is_written_in_full() -> None:
-    recipe = replace(RECIPES["quick"], learning_rate=0.05)
+    recipe = replace(RECIPES["quick"], optimizer=SGD(0.05))
     (repeat,) = repeats_of(RunSpec.of("digits", "category", "resnet8", 0, recipe=recipe), [])
     assert repeat.args[:3] == ("run", "--suite", SUITE_FILE)
     assert tomllib.loads(repeat.suite)["recipe"]["learning-rate"] == 0.05

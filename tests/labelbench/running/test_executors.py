@@ -14,6 +14,7 @@ from rich.console import Console
 from safetensors.torch import load_file
 
 from labelbench.errors import MachineError
+from labelbench.optimizers import SGD
 from labelbench.recipes import Recipe
 from labelbench.results.store import Results
 from labelbench.running.executors import processes
@@ -25,7 +26,7 @@ from labelbench.runs import Numerics
 from labelbench.settings import current_settings, use_settings
 from labelbench.suite import Suite
 
-RECIPE = Recipe(name="test", epochs=1, batch_size=64, learning_rate=0.05, milestones=(1,), crop_padding=2)
+RECIPE = Recipe(name="test", epochs=1, batch_size=64, optimizer=SGD(0.05), milestones=(1,), crop_padding=2)
 SUITE = Suite(
     "test",
     ("digits",),

@@ -12,6 +12,7 @@ from torch import nn
 from labelbench.datasets import Images, Split
 from labelbench.errors import ConflictError
 from labelbench.labels import LabelSet
+from labelbench.optimizers import SGD, Muon
 from labelbench.recipes import Recipe
 from labelbench.runs import RunSpec
 from labelbench.training.batches import Batches, to_pixels
@@ -26,7 +27,7 @@ from labelbench.training.loop import (
     validate,
 )
 
-RECIPE = Recipe(name="test", epochs=4, batch_size=16, learning_rate=0.05, milestones=(2,), crop_padding=2)
+RECIPE = Recipe(name="test", epochs=4, batch_size=16, optimizer=SGD(0.05), milestones=(2,), crop_padding=2)
 RUN = RunSpec("made-up", "category", "tiny", 0, recipe=RECIPE)
 LABELS = LabelSet(np.eye(2), loss="cross-entropy")
 
@@ -93,7 +94,9 @@ def test_equal_runs_give_equal_bits(tmp_path: Path) -> None:
         assert torch.equal(tensor, other.network.state_dict()[name]), name
 
 
-@pytest.mark.parametrize("recipe", [RECIPE, replace(RECIPE, muon_learning_rate=0.05)], ids=["sgd", "muon"])
+@pytest.mark.parametrize(
+    "recipe", [RECIPE, replace(RECIPE, optimizer=Muon(0.05, kernel_learning_rate=0.05))], ids=["sgd", "muon"]
+)
 @pytest.mark.parametrize("epochs", [1, 2, 3])
 def test_an_interrupted_training_ends_with_the_same_bits(tmp_path: Path, epochs: int, recipe: Recipe) -> None:
     run = replace(RUN, recipe=recipe)
@@ -190,7 +193,7 @@ def test_a_damaged_checkpoint_is_named(tmp_path: Path) -> None:
 
 
 def test_divergence_is_a_result(tmp_path: Path) -> None:
-    found = trained(tmp_path, replace(RUN, recipe=replace(RECIPE, learning_rate=1e30)))
+    found = trained(tmp_path, replace(RUN, recipe=replace(RECIPE, optimizer=SGD(1e30))))
     assert found.diverged and len(found.history) < 4
     read = load_trained(
         found.run,

@@ -8,12 +8,13 @@ from torch import Tensor, nn
 
 from labelbench.labels import LabelSet
 from labelbench.networks import Network
-from labelbench.recipes import Recipe
+from labelbench.optimizers import SGD, Muon
 from labelbench.runs import Numerics
 from labelbench.training.optimizers import Optimizers
 from labelbench.training.step import TrainingStep
 
-MUON = Recipe(learning_rate=0.2, muon_learning_rate=0.05, weight_decay=0.0)
+GRADIENT_DESCENT = SGD(0.2, weight_decay=0.0)
+MUON = Muon(0.2, weight_decay=0.0, kernel_learning_rate=0.05)
 LABELS = LabelSet(torch.eye(4).numpy(), loss="cross-entropy")
 
 
@@ -33,12 +34,12 @@ class Backbone(nn.Module):
         return features
 
 
-def made(recipe: Recipe) -> tuple[Network, Optimizers, TrainingStep]:
+def made(settings: SGD) -> tuple[Network, Optimizers, TrainingStep]:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         network = Network(Backbone(), LABELS.shape, (0.5, 0.5, 0.5), (0.25, 0.25, 0.25))
     network = network.to(memory_format=torch.channels_last).train()  # type: ignore[call-overload]
-    optimizers = Optimizers(network, recipe)
+    optimizers = Optimizers(network, settings)
     return network, optimizers, TrainingStep(network, LABELS, optimizers, Numerics(), 16)
 
 
@@ -47,9 +48,9 @@ def batch() -> tuple[Tensor, Tensor]:
     return pixels.contiguous(memory_format=torch.channels_last), torch.arange(16) % 4
 
 
-def changes(recipe: Recipe, rate: float) -> dict[str, Tensor]:
+def changes(settings: SGD, rate: float) -> dict[str, Tensor]:
     """What one step adds to each weight."""
-    network, optimizers, step = made(recipe)
+    network, optimizers, step = made(settings)
     before = {name: parameter.detach().clone() for name, parameter in network.named_parameters()}
     optimizers.set_rate(rate)
     step(*batch())
@@ -57,12 +58,12 @@ def changes(recipe: Recipe, rate: float) -> dict[str, Tensor]:
 
 
 def test_without_muon_everything_follows_its_gradient() -> None:
-    _, optimizers, _ = made(Recipe())
+    _, optimizers, _ = made(SGD())
     assert [type(optimizer) for optimizer in optimizers] == [torch.optim.SGD]
 
 
 def test_muon_moves_kernels_by_orthogonal_matrices_and_nothing_else() -> None:
-    gradient_descent, muon = changes(Recipe(learning_rate=0.2, weight_decay=0.0), 0.2), changes(MUON, 0.2)
+    gradient_descent, muon = changes(GRADIENT_DESCENT, 0.2), changes(MUON, 0.2)
     for name, change in muon.items():
         if change.ndim == 4:
             singular = torch.linalg.svdvals(change.flatten(1)) / 0.05
@@ -95,16 +96,14 @@ def test_a_network_learns() -> None:
     assert losses[-1] < 0.6 * losses[0]
 
 
-@pytest.mark.parametrize("recipe", [Recipe(learning_rate=0.2), MUON], ids=["sgd", "muon"])
-def test_momentum_can_be_kept_and_taken_up_again(recipe: Recipe) -> None:
-    network, kept, step = made(recipe)
+@pytest.mark.parametrize("settings", [SGD(0.2), MUON], ids=["sgd", "muon"])
+def test_the_state_can_be_kept_and_taken_up_again(settings: SGD) -> None:
+    network, kept, step = made(settings)
     for _ in range(3):
         step(*batch())
-    twin, resumed, continued = made(recipe)
+    twin, resumed, continued = made(settings)
     twin.load_state_dict(network.state_dict())
-    resumed.resume(
-        {name: tensor.clone(memory_format=torch.contiguous_format) for name, tensor in kept.momentum.items()}
-    )
+    resumed.resume({name: tensor.clone(memory_format=torch.contiguous_format) for name, tensor in kept.state.items()})
     for take in (step, continued):
         take(*batch())
     for ours, theirs in zip(network.state_dict().values(), twin.state_dict().values(), strict=True):
