@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from labelbench.claims.claim import ATTACKS, KINDS, Claim, Claims, Comparison, Correlate
+from labelbench.claims.correlations import LEAST_LABELS
 from labelbench.errors import InputError, UnknownName
+from labelbench.results.spread import LEAST_SEEDS
 
 _NAMES, _TEXT, _NUMBER, _COUNT, _SWITCH = (
     "names as a list of text",
@@ -110,7 +112,7 @@ def _comparison(source: str, where: str, table: Mapping[str, Any]) -> Comparison
         raise InputError(f"claims file {source}: {where} needs both of keeps and keeps-scores, or neither")
     if "keeps" in values and len(values["keeps_scores"]) != len(values["scores"]):
         raise InputError(f"claims file {source}: {where} needs one of keeps-scores for each of scores")
-    least = 4 if kind == "correlation" else 2
+    least = LEAST_LABELS if kind == "correlation" else LEAST_SEEDS
     if values.get("minimum_n", least) < least:
         raise InputError(f"claims file {source}: {where} has minimum-n {values['minimum_n']}; expected {least} or more")
     if kind == "correlation":

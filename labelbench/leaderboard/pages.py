@@ -14,7 +14,7 @@ READING = (
     "Mean ± standard deviation over n seeds, in brackets Student's 95 % t-interval of the mean; with one seed (n = 1) "
     "the 95 % interval over the test images (Wilson's, for shares). Bold: better than every other label of the same "
     "data set, backbone and settings, and separated from each: the 95 % t-interval of the difference paired by seed "
-    "excludes 0, or, with one seed, the intervals over the test images have no point in common. n/m: not meaningful, "
+    "excludes 0, over three seeds or more; with fewer nothing is bold. n/m: not meaningful, "
     "see the notes."
 )
 _FLAGS = "flags are findings about the row; the notes of the evaluator's table say what was measured"

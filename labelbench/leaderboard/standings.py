@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from labelbench.claims.claim import Claims
-from labelbench.results.spread import Paired, disjoint, paired
+from labelbench.results.spread import Paired, paired
 from labelbench.results.tables import Column, Row, Table, Value, shown_label
 
 
@@ -44,8 +44,7 @@ def with_best(table: Table) -> Table:
 
     A label that has no value for some of its seeds is never the best: those that it has are chosen by what they are.
 
-    Values of two seeds or more are separated if the 95 % t-interval of their paired difference excludes 0; values of a
-    single seed if their intervals over the test images have no point in common; other pairs are not separated.
+    Values are separated if they share three seeds or more and the 95 % t-interval of their difference excludes 0.
     """
     places: dict[tuple[str, str, str], list[Row]] = defaultdict(list)
     for row in table.rows:
@@ -112,10 +111,5 @@ def _paired(left: Value, right: Value) -> Paired | None:
 
 
 def _separated(winner: Value, other: Value, sign: float) -> bool:
-    if len(winner.seeds) == len(other.seeds) == 1:
-        return bool(winner.interval and other.interval and disjoint(winner.interval, other.interval))
     pair = _paired(winner, other)
-    if pair is None or pair.interval is None:
-        return False
-    low, high = pair.interval
-    return low > 0 if sign > 0 else high < 0
+    return pair is not None and pair.separated and sign * pair.mean > 0

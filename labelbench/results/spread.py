@@ -13,6 +13,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+LEAST_SEEDS = 3
+"""With fewer seeds nothing is separated, best or decided: two numbers that differ may be two that always do."""
+
 # Digits kept of differences: numbers that are equal on paper differ by the rounding of floats.
 _ROUNDING = 12
 
@@ -38,6 +41,11 @@ class Paired:
         """How many pairs."""
         return len(self.seeds)
 
+    @property
+    def separated(self) -> bool:
+        """Whether the labels differ: three pairs or more, and an interval that excludes 0."""
+        return self.n >= LEAST_SEEDS and self.interval is not None and not self.interval[0] <= 0 <= self.interval[1]
+
 
 def differences(left: Mapping[int, float], right: Mapping[int, float]) -> dict[int, float]:
     """``left - right`` for each seed for which both have a finite number, in the order of seeds.
@@ -61,6 +69,28 @@ def paired(left: Mapping[int, float], right: Mapping[int, float], step: float = 
         t_interval(numbers, least=of_difference(step)),
         tuple(found),
     )
+
+
+def mcnemar(left: Sequence[bool], right: Sequence[bool]) -> float:
+    """Two-sided exact p-value of "these two networks read equally many images right" (McNemar 1947, binomial).
+
+    It is about two networks, not about how such networks are trained: another seed is another network.
+
+    Args:
+        left, right: whether each network read an image right, the same images in the same order.
+
+    Raises:
+        ValueError: the numbers of images differ.
+
+    Agresti's approval ratings (2002, table 10.1), of which 150 fell and 86 rose:
+
+    >>> f"{mcnemar([True] * 150 + [False] * 86, [False] * 150 + [True] * 86):.1e}"
+    '3.7e-05'
+    """
+    from scipy.stats import binomtest
+
+    changed = [one for one, other in zip(left, right, strict=True) if one != other]
+    return float(binomtest(sum(changed), len(changed)).pvalue) if changed else 1.0
 
 
 def standard_deviation(numbers: Sequence[float]) -> float | None:
@@ -143,11 +173,6 @@ def p_any(p_values: Iterable[float]) -> float:
     """
     ordered = sorted(p_values)
     return min((len(ordered) * p / rank for rank, p in enumerate(ordered, 1)), default=1.0)
-
-
-def disjoint(left: tuple[float, float], right: tuple[float, float]) -> bool:
-    """Whether two intervals have no point in common."""
-    return left[0] > right[1] or right[0] > left[1]
 
 
 def _standard_error(numbers: Sequence[float], least: float) -> float:

@@ -29,7 +29,7 @@ left = ["mine"]
 right = ["speech"]
 evaluators = ["accuracy"]
 scores = ["nearest"]
-minimum-n = 2
+minimum-n = 4
 margin = 0.005
 """
 
@@ -38,7 +38,7 @@ def test_a_claims_file_of_ones_own(tmp_path: Path) -> None:
     file = tmp_path / "my.toml"
     file.write_text(OWN)
     means = {"npy:mine.npy": 0.95, "category": 0.9, "official:speech": 0.9}
-    records = [one for label, mean in means.items() for one in made_up.seeds(label, "accuracy", {"nearest": mean}, 2)]
+    records = [one for label, mean in means.items() for one in made_up.seeds(label, "accuracy", {"nearest": mean}, 4)]
     found = build(records, claims=load_claims(file)).verdicts
     assert [(one.claim, one.outcome) for one in found] == [("mine", "reproduced")]
 
@@ -51,7 +51,7 @@ def test_a_claims_file_of_ones_own(tmp_path: Path) -> None:
         (('kind = "greater"', 'kind = "equivalent"\nattack = "papr"'), UnknownName, "did you mean paper?"),
         (("margin = 0.005", 'margin = "small"'), InputError, "expected a number"),
         (("margin = 0.005", "margin = -1"), InputError, "margin -1"),
-        (("minimum-n = 2", "minimum-n = 1"), InputError, "expected 2 or more"),
+        (("minimum-n = 4", "minimum-n = 2"), InputError, "expected 3 or more"),
         (('left = ["mine"]', 'left = "mine"'), InputError, "expected names"),
         (('right = ["speech"]', ""), InputError, "has no 'right'"),
         (('id = "mine"', ""), InputError, "has no 'id'"),
