@@ -18,7 +18,7 @@ from labelbench.machine.numerics import numerics_in_force
 from labelbench.recipes import RECIPES
 from labelbench.running.materials import Materials
 from labelbench.runs import Numerics, RunSpec
-from labelbench.training.loop import train
+from labelbench.training.trainer import train
 
 TESTS = Path(__file__).resolve().parent.parent / "tests" / "plugins"
 

@@ -21,7 +21,7 @@ from labelbench.results.store import Record, Results
 from labelbench.running.materials import Materials
 from labelbench.runs import RunSpec
 from labelbench.settings import Settings, use_settings
-from labelbench.training.loop import load_trained
+from labelbench.training.checkpoint import load_trained
 from labelbench_evaluators.attack_libraries import Classifier
 
 BESIDE = Path(__file__).resolve().parent.parent.parent / "shared" / "data"

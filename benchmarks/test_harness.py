@@ -21,7 +21,9 @@ from labelbench.recipes import RECIPES
 from labelbench.running.materials import Materials
 from labelbench.runs import Numerics, RunSpec
 from labelbench.training.batches import Batches
-from labelbench.training.loop import split_indices, validate
+from labelbench.training.inference import validate
+from labelbench.training.optimizers import Optimizers
+from labelbench.training.start import split_indices
 from labelbench.training.step import TrainingStep
 
 BACKBONE = os.environ.get("LABELBENCH_BENCHMARK_BACKBONE", "resnet32")
@@ -45,10 +47,11 @@ def bare_loop(run: RunSpec) -> float:
     labels = materials.labels(run)
     with numerics_in_force(run.numerics):
         network = materials.network(run).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        optimizer = torch.optim.SGD(network.parameters(), lr=0.1, momentum=0.9, nesterov=True, fused=True)
         train, validation = split_indices(run, len(images.train), dataset.validation_share)
         batches = Batches(images.train, train, run, dataset.flip, torch.device("cpu"))
-        step = TrainingStep(network, labels, [optimizer], run.numerics, run.recipe.batch_size)
+        step = TrainingStep(
+            network, labels, Optimizers(network, run.recipe, batches.rate), run.numerics, run.recipe.batch_size
+        )
         for epoch in range(run.recipe.epochs):
             network.train()
             for pixels, classes in batches.epoch(epoch):

@@ -33,7 +33,8 @@ if TYPE_CHECKING:
     from labelbench.runs import RunSpec, derived_seed
     from labelbench.settings import Settings, current_settings
     from labelbench.suite import Suite
-    from labelbench.training.loop import Trained, split_indices
+    from labelbench.training.result import Trained
+    from labelbench.training.start import split_indices
 
 __version__ = "0.1.0"
 
@@ -69,7 +70,7 @@ _HOME = {
     "Split": "datasets",
     "Strip": "evaluation.shown",
     "Suite": "suite",
-    "Trained": "training.loop",
+    "Trained": "training.result",
     "Unavailable": "errors",
     "UnknownName": "errors",
     "current_settings": "settings",
@@ -83,7 +84,7 @@ _HOME = {
     "loss_named": "attacks.losses",
     "run": "api",
     "run_attack": "attacks.engine",
-    "split_indices": "training.loop",
+    "split_indices": "training.start",
     "wilson_interval": "evaluation.scores",
 }
 

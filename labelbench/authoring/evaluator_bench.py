@@ -24,7 +24,11 @@ from labelbench.registry import backbone, evaluator, label
 from labelbench.results.store import Results
 from labelbench.runs import RunSpec
 from labelbench.suite import Suite
-from labelbench.training.loop import Trained, initial_network, load_trained, outputs_of, train
+from labelbench.training.checkpoint import load_trained
+from labelbench.training.inference import outputs_of
+from labelbench.training.result import Trained
+from labelbench.training.start import initial_network
+from labelbench.training.trainer import train
 
 DATASET = Dataset("made-up", ("dark", "grey", "light", "bright"), (16, 16), flip=False, validation_share=0.25)
 _PER_CLASS = {"train": 16, "test": 6}

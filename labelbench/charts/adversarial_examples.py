@@ -166,7 +166,8 @@ def _strip(
 ) -> Strip:
     import torch
 
-    from labelbench.training.loop import load_trained, outputs_of
+    from labelbench.training.checkpoint import load_trained
+    from labelbench.training.inference import outputs_of
 
     materials = Materials(report=lambda doing, share: report(doing))
     images = materials.images(runs[0])

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from labelbench.datasets import Dataset, Images, Split
     from labelbench.labels import LabelSet
-    from labelbench.training.loop import Trained
+    from labelbench.training.result import Trained
 
 
 class Context:

@@ -46,7 +46,7 @@ class Work:
         Raises:
             Unavailable: its images are not here.
         """
-        from labelbench.training.loop import split_indices
+        from labelbench.training.start import split_indices
 
         count, share = len(materials.images(run).train), materials.dataset(run).validation_share
         train, validation = map(len, split_indices(run, count, share))
@@ -106,7 +106,7 @@ def training_rate(run: RunSpec, network: Network, materials: Materials, steps: i
 
 def _validation_rate(run: RunSpec, network: Network, materials: Materials) -> float:
     """Images per second of a validation, timed after a first one."""
-    from labelbench.training.loop import validate
+    from labelbench.training.inference import validate
 
     images, classes = materials.images(run).train.images[:_VALIDATED], materials.images(run).train.classes[:_VALIDATED]
     with numerics_in_force(run.numerics):

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from labelbench.machine.numerics import numerics_in_force
@@ -15,15 +12,6 @@ from labelbench.runs import RunSpec
 
 if TYPE_CHECKING:
     from labelbench.networks import Network
-
-
-class _Enough(Exception):
-    """All steps are taken."""
-
-
-def _long_enough(run: RunSpec, steps: int) -> RunSpec:
-    """The run with so many passes in its first epoch that ``steps`` steps fit, however few images it has."""
-    return replace(run, recipe=replace(run.recipe, minimum_steps=run.recipe.epochs * (steps + 1)))
 
 
 def take_steps(
@@ -36,25 +24,22 @@ def take_steps(
         network: untrained.
         materials: images and labels.
         steps: 1 or more.
-        watch: told after every step how many are done.
+        watch: told after every step how many are taken.
     """
-    from labelbench.training.loop import train
-
-    def report(done: int, total: int, rate: float, epoch: object) -> None:
-        if not epoch:
-            watch(done)
-        if done >= steps:
-            raise _Enough
+    from labelbench.training.trainer import Trainer
 
     dataset = materials.dataset(run)
-    with tempfile.TemporaryDirectory() as folder, numerics_in_force(run.numerics), suppress(_Enough):
-        train(
-            _long_enough(run, steps),
+    # So many passes in the first epoch that the steps fit, however few images there are.
+    long_enough = replace(run, recipe=replace(run.recipe, minimum_steps=run.recipe.epochs * (steps + 1)))
+    with numerics_in_force(run.numerics):
+        trainer = Trainer(
+            long_enough,
             network,
             materials.labels(run),
             materials.images(run),
             validation_share=dataset.validation_share,
             flip=dataset.flip,
-            folder=Path(folder),
-            report=report,
         )
+        for done in range(1, steps + 1):
+            trainer.step()
+            watch(done)

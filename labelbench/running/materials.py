@@ -81,7 +81,7 @@ class Materials:
 
     def network(self, run: RunSpec) -> Network:
         """The untrained network of a run."""
-        from labelbench.training.loop import initial_network
+        from labelbench.training.start import initial_network
 
         size = find_dataset(run.dataset).image_size
         return initial_network(run, lambda: backbone(run.backbone, size), self.labels(run), self.images(run))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -25,7 +26,11 @@ from labelbench.results.store import Cell, Results
 from labelbench.running.materials import Materials
 from labelbench.running.progress import Pieces
 from labelbench.runs import RunSpec
-from labelbench.training.loop import Epoch, Trained, load_trained, outputs_of, train
+from labelbench.training.checkpoint import load_trained
+from labelbench.training.inference import outputs_of
+from labelbench.training.listeners import Course, Listener
+from labelbench.training.result import Epoch, Trained
+from labelbench.training.trainer import Trainer, begin_training
 
 
 @dataclass(frozen=True)
@@ -77,13 +82,23 @@ class Worker:
         reporter: told of everything.
         materials: images and labels.
         overwrite: True if checkpoints and finished parts are not to be taken up again.
+        listeners: told of every training.
     """
 
-    def __init__(self, results: Results, reporter: Pieces, materials: Materials, *, overwrite: bool = False) -> None:
+    def __init__(
+        self,
+        results: Results,
+        reporter: Pieces,
+        materials: Materials,
+        *,
+        overwrite: bool = False,
+        listeners: Sequence[Listener] = (),
+    ) -> None:
         self.results = results
         self.reporter = reporter
         self.materials = materials
         self.overwrite = overwrite
+        self.listeners = tuple(listeners)
         # Networks and outputs are large: only those in use are kept.
         self._trained = lru_cache(maxsize=2)(self._load_trained)
         self._outputs = lru_cache(maxsize=1)(self._compute_outputs)
@@ -96,43 +111,37 @@ class Worker:
             self._measure(job)
 
     def _train(self, job: Training) -> None:
+        with numerics_in_force(job.run.numerics):
+            trainer = self.begin(job)
+            while not trainer.done:
+                trainer.step()
+            self.end(trainer)
+
+    def begin(self, job: Training) -> Trainer:
+        """The trainer of a job, put where an interrupted one ended; the run's numerics are in force until its end."""
         run = job.run
-        started = time.perf_counter()
-        images, labels = self.materials.images(run), self.materials.labels(run)
-        dataset = self.materials.dataset(run)
         work = self.results.work(run)
         if self.overwrite:
             shutil.rmtree(work, ignore_errors=True)
         self.reporter.begin(str(run), job.size)
+        dataset = self.materials.dataset(run)
+        return begin_training(
+            run,
+            self.materials.network(run),
+            self.materials.labels(run),
+            self.materials.images(run),
+            validation_share=dataset.validation_share,
+            flip=dataset.flip,
+            folder=work,
+            snapshots={share: self.results.snapshot_file(run, share) for share in job.snapshots},
+            listeners=[_Progress(self.reporter), *self.listeners],
+        )
 
-        so_far = ""
-
-        def report(done: int, total: int, rate: float, epoch: Epoch | None) -> None:
-            nonlocal so_far
-            if epoch:
-                so_far = (
-                    f"epoch {epoch.epoch} done, loss {epoch.train_loss:.4g}, "
-                    f"validation {epoch.validation_accuracy:.1%}, "
-                )
-            self.reporter.update(
-                f"{so_far}{rate:,.0f} images/s", done / total, always=bool(epoch and epoch.epoch % 5 == 0)
-            )
-
-        with numerics_in_force(run.numerics):
-            network = self.materials.network(run)
-            finished = train(
-                run,
-                network,
-                labels,
-                images,
-                validation_share=dataset.validation_share,
-                flip=dataset.flip,
-                folder=work,
-                snapshots={share: self.results.snapshot_file(run, share) for share in job.snapshots},
-                report=report,
-            )
-        self.results.save_training(run, {**self._training_facts(finished), **_when(started)})
-        (work / "checkpoint.safetensors").unlink(missing_ok=True)
+    def end(self, trainer: Trainer) -> None:
+        """Put what a trainer came to on disk."""
+        run, finished = trainer.run, trainer.finish()
+        self.results.save_training(run, {**self._training_facts(finished), **_when(trainer.begun)})
+        (self.results.work(run) / "checkpoint.safetensors").unlink(missing_ok=True)
         self._trained.cache_clear()
         self._outputs.cache_clear()
         best = finished.history[finished.best_epoch - 1] if finished.best_epoch else None
@@ -158,6 +167,7 @@ class Worker:
             },
             "plugins": _origins(run),
             "environment": environment_facts(run.numerics),
+            **({"computed": dict(trained.computed)} if trained.computed else {}),
             "history": {name: [getattr(line, name) for line in trained.history] for name in Epoch.__dataclass_fields__},
         }
 
@@ -246,6 +256,30 @@ class Worker:
             "mean": list(images.mean),
             "std": list(images.std),
         }
+
+
+class _Progress(Listener):
+    """Tells the reader of a training's steps."""
+
+    def __init__(self, reporter: Pieces) -> None:
+        self._reporter = reporter
+        self._so_far = ""
+
+    def on_step(self, course: Course) -> None:
+        self._tell(course)
+
+    def on_epoch(self, course: Course, epoch: Epoch) -> None:
+        self._so_far = (
+            f"epoch {epoch.epoch} done, loss {epoch.train_loss:.4g}, validation {epoch.validation_accuracy:.1%}, "
+        )
+        self._tell(course, always=epoch.epoch % 5 == 0)
+
+    def on_note(self, course: Course, text: str) -> None:
+        self._reporter.update(text, course.steps_done / course.steps, always=True)
+
+    def _tell(self, course: Course, *, always: bool = False) -> None:
+        doing = f"{self._so_far}{course.images_per_second:,.0f} images/s"
+        self._reporter.update(doing, course.steps_done / course.steps, always=always)
 
 
 def label_facts(labels: LabelSet) -> dict[str, Any]:

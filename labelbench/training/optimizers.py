@@ -18,12 +18,10 @@ class Part(NamedTuple):
     Attributes:
         optimizer: of torch.
         parameters: what it updates, by the name that the network has for it.
-        rate: its peak learning rate.
     """
 
     optimizer: torch.optim.Optimizer
     parameters: Mapping[str, nn.Parameter]
-    rate: float
 
 
 class Optimizers:
@@ -32,20 +30,25 @@ class Optimizers:
     Args:
         network: on its device, channels last.
         settings: of the recipe.
+        rate: the learning rate of the next step, a scalar that the update reads: float32 on the network's device on
+            CUDA, else float64 on the CPU. Optimisers with a rate of their own keep its ratio to the recipe's.
     """
 
-    def __init__(self, network: Network, settings: SGD) -> None:
-        self._rate = settings.learning_rate
-        self._parts = tuple(_PARTS[type(settings)](network, settings))
+    def __init__(self, network: Network, settings: SGD, rate: Tensor) -> None:
+        self._parts = tuple(_PARTS[type(settings)](network, settings, rate))
 
     def __iter__(self) -> Iterator[torch.optim.Optimizer]:
         return (part.optimizer for part in self._parts)
 
-    def set_rate(self, rate: float) -> None:
-        """The learning rate of the next steps, as :meth:`Recipe.rate_at` gives it; others keep their ratio."""
+    def step(self, scaler: torch.amp.GradScaler) -> None:
+        """Update every parameter that has a gradient.
+
+        Args:
+            scaler: of the gradients, which leaves out a step whose gradients overflow.
+        """
         for part in self._parts:
-            for group in part.optimizer.param_groups:
-                group["lr"] = rate * (part.rate / self._rate)
+            scaler.step(part.optimizer)
+        scaler.update()
 
     @property
     def state(self) -> dict[str, Tensor]:
@@ -70,33 +73,56 @@ class Optimizers:
             optimizer.state[parameter][key] = value
 
 
-def _sgd(network: Network, settings: SGD, left_out: Iterable[str] = ()) -> Iterator[Part]:
+def _sgd(network: Network, settings: SGD, rate: Tensor, left_out: Iterable[str] = ()) -> Iterator[Part]:
     others = set(left_out)
     parameters = {name: parameter for name, parameter in network.named_parameters() if name not in others}
     optimizer = torch.optim.SGD(
         parameters.values(),
-        lr=settings.learning_rate,
+        lr=rate,
         momentum=settings.momentum,
         weight_decay=settings.weight_decay,
         nesterov=settings.nesterov,
         fused=network.mean.device.type in ("cpu", "cuda"),
     )
-    yield Part(optimizer, parameters, settings.learning_rate)
+    yield Part(optimizer, parameters)
 
 
-def _muon(network: Network, settings: Muon) -> Iterator[Part]:
+def _muon(network: Network, settings: Muon, rate: Tensor) -> Iterator[Part]:
     kernels = {
         name: _as_matrix(parameter)
         for name, parameter in network.named_parameters()
         if parameter.ndim == 4 and parameter.requires_grad
     }
-    yield from _sgd(network, settings, left_out=kernels)
+    yield from _sgd(network, settings, rate, left_out=kernels)
     if kernels:
-        optimizer = torch.optim.Muon(kernels.values(), weight_decay=0.0, momentum=settings.kernel_momentum)
-        yield Part(optimizer, kernels, settings.kernel_learning_rate)
+        share = settings.kernel_learning_rate / settings.learning_rate
+        yield Part(_MuonAtRate(kernels.values(), settings.kernel_momentum, rate, share), kernels)
 
 
 _PARTS: Mapping[type[SGD], Callable[..., Iterator[Part]]] = {SGD: _sgd, Muon: _muon}
+
+
+class _MuonAtRate(torch.optim.Muon):
+    """Muon without weight decay at ``share`` times a rate that is a tensor; one on a GPU is not read by the host."""
+
+    def __init__(self, matrices: Iterable[nn.Parameter], momentum: float, rate: Tensor, share: float) -> None:
+        super().__init__(matrices, lr=1.0, weight_decay=0.0, momentum=momentum)
+        self._rate = rate
+        self._share = share
+
+    def step(self, closure: None = None) -> None:  # type: ignore[override]
+        """Update the matrices."""
+        if self._rate.device.type == "cpu":
+            self.param_groups[0]["lr"] = float(self._rate) * self._share
+            super().step()
+            return
+        # The optimiser wants a number: a step of rate 1, and of what it changed the share that the tensor says.
+        matrices = [matrix for matrix in self.param_groups[0]["params"] if matrix.grad is not None]
+        before = [matrix.detach().clone() for matrix in matrices]
+        super().step()
+        with torch.no_grad():
+            for matrix, old in zip(matrices, before, strict=True):
+                matrix.sub_(old).mul_(self._rate * self._share).add_(old)
 
 
 def _as_matrix(kernel: nn.Parameter) -> nn.Parameter:

@@ -17,7 +17,7 @@ from labelbench.evaluation.scores import Measurement
 from labelbench.labels import LabelSet
 from labelbench.networks import Network
 from labelbench.runs import RunSpec
-from labelbench.training.loop import Trained
+from labelbench.training.result import Trained
 
 SIDES = {"64x64": 64, "48x48": 48}
 

@@ -23,7 +23,7 @@ from labelbench.running.progress import Reporter
 from labelbench.running.runner import Runner
 from labelbench.runs import Numerics
 from labelbench.suite import Suite
-from labelbench.training.loop import Epoch
+from labelbench.training.result import Epoch
 from labelbench_evaluators.feature_separation import neighbours_agree, separation, silhouettes, tsne
 from labelbench_evaluators.feature_views import MOMENTS, FeatureViews, feature_views
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from labelbench import InputError, Measurement, Trained
-from labelbench.training.loop import Epoch
+from labelbench.training.result import Epoch
 from labelbench_evaluators.learning_curve import CURVES, learning_curve
 
 

@@ -13,31 +13,22 @@ from labelbench.running.materials import Materials
 from labelbench.running.planning import plan
 from labelbench.runs import Numerics, RunSpec
 from labelbench.suite import Suite
-from labelbench.training.loop import train
+from labelbench.training.trainer import Trainer
 
 RECIPE = find_recipe("quick").with_epochs(1)
 RUN = RunSpec("digits", "category", "resnet8", 0, recipe=RECIPE, numerics=Numerics(threads=1))
 
 
 @pytest.mark.parametrize("share", [0.01, 0.08, 0.2, 1.0])
-def test_work_is_what_a_training_looks_at(tmp_path: Path, share: float) -> None:
+def test_work_is_what_a_training_looks_at(share: float) -> None:
     run, materials = replace(RUN, train_fraction=share), Materials()
-    steps = []
-    train(
-        run,
-        materials.network(run),
-        materials.labels(run),
-        materials.images(run),
-        validation_share=0.1,
-        flip=False,
-        folder=tmp_path,
-        report=lambda done, total, rate, epoch: steps.append(total),
-    )
-    images = round(share * 1442) if share < 1 else 1298
+    images, labels = materials.images(run), materials.labels(run)
+    steps = Trainer(run, materials.network(run), labels, images, validation_share=0.1, flip=False).steps
+    count = round(share * 1442) if share < 1 else 1298
     work = Work.of(run, materials)
     # Batches that are not full are left out.
-    assert work == Work(images, min(64, images), steps[-1], images=steps[-1] * min(64, images), validated=144)
-    assert steps[-1] >= 20
+    assert work == Work(count, min(64, count), steps, images=steps * min(64, count), validated=144)
+    assert steps >= 20
 
 
 def test_small_steps_are_timed_by_themselves(tmp_path: Path) -> None:

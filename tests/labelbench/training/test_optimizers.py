@@ -34,12 +34,13 @@ class Backbone(nn.Module):
         return features
 
 
-def made(settings: SGD) -> tuple[Network, Optimizers, TrainingStep]:
+def made(settings: SGD, rate: float | None = None) -> tuple[Network, Optimizers, TrainingStep]:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         network = Network(Backbone(), LABELS.shape, (0.5, 0.5, 0.5), (0.25, 0.25, 0.25))
     network = network.to(memory_format=torch.channels_last).train()  # type: ignore[call-overload]
-    optimizers = Optimizers(network, settings)
+    tensor = torch.tensor(rate or settings.learning_rate, dtype=torch.float64)
+    optimizers = Optimizers(network, settings, tensor)
     return network, optimizers, TrainingStep(network, LABELS, optimizers, Numerics(), 16)
 
 
@@ -50,9 +51,8 @@ def batch() -> tuple[Tensor, Tensor]:
 
 def changes(settings: SGD, rate: float) -> dict[str, Tensor]:
     """What one step adds to each weight."""
-    network, optimizers, step = made(settings)
+    network, _, step = made(settings, rate)
     before = {name: parameter.detach().clone() for name, parameter in network.named_parameters()}
-    optimizers.set_rate(rate)
     step(*batch())
     return {name: parameter.detach() - before[name] for name, parameter in network.named_parameters()}
 
@@ -84,14 +84,14 @@ def test_a_kernel_that_is_not_trained_is_left_alone() -> None:
     network = Network(Backbone(), LABELS.shape, (0.5, 0.5, 0.5), (0.25, 0.25, 0.25))
     kernel = next(network.parameters()).requires_grad_(False)
     before = kernel.clone()
-    optimizers = Optimizers(network.to(memory_format=torch.channels_last), MUON)  # type: ignore[call-overload]
+    network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    optimizers = Optimizers(network, MUON, torch.tensor(0.2, dtype=torch.float64))
     TrainingStep(network, LABELS, optimizers, Numerics(), 16)(*batch())
     assert torch.equal(kernel, before)
 
 
 def test_a_network_learns() -> None:
-    _, optimizers, step = made(MUON)
-    optimizers.set_rate(0.2)
+    _, _, step = made(MUON)
     losses = [float(step(*batch())) for _ in range(30)]
     assert losses[-1] < 0.6 * losses[0]
 

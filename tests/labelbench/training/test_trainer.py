@@ -1,5 +1,8 @@
+"""Training: learns, resumes, keeps the best; takes steps that are data; tells who listens."""
+
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -8,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from labelbench.datasets import Images, Split
 from labelbench.errors import ConflictError
@@ -15,21 +19,18 @@ from labelbench.labels import LabelSet
 from labelbench.optimizers import SGD, Muon
 from labelbench.recipes import Recipe
 from labelbench.runs import RunSpec
-from labelbench.training.batches import Batches, to_pixels
-from labelbench.training.loop import (
-    Epoch,
-    Trained,
-    initial_network,
-    load_trained,
-    outputs_of,
-    split_indices,
-    train,
-    validate,
-)
+from labelbench.training.checkpoint import load_trained
+from labelbench.training.inference import outputs_of, validate
+from labelbench.training.listeners import Course, Listener
+from labelbench.training.result import Epoch, Trained
+from labelbench.training.start import initial_network, split_indices
+from labelbench.training.trainer import Trainer, train
 
 RECIPE = Recipe(name="test", epochs=4, batch_size=16, optimizer=SGD(0.05), milestones=(2,), crop_padding=2)
 RUN = RunSpec("made-up", "category", "tiny", 0, recipe=RECIPE)
 LABELS = LabelSet(np.eye(2), loss="cross-entropy")
+# Parts of a trainer's state that are tensors; the rest is JSON.
+TENSORS = ("network", "best", "optimizer", "random")
 
 
 class Tiny(nn.Module):
@@ -73,12 +74,41 @@ class Stop(Exception):
     """Stands for any interruption."""
 
 
-def interrupted_after(epochs: int) -> Any:
-    def report(done: int, total: int, rate: float, epoch: Epoch | None) -> None:
-        if epoch and epoch.epoch == epochs:
+class StopAfter(Listener):
+    """Interrupts after so many epochs."""
+
+    def __init__(self, epochs: int) -> None:
+        self.epochs = epochs
+
+    def on_epoch(self, course: Course, epoch: Epoch) -> None:
+        if epoch.epoch == self.epochs:
             raise Stop
 
-    return report
+
+def interrupted_after(epochs: int) -> list[Listener]:
+    return [StopAfter(epochs)]
+
+
+class Log(Listener):
+    """Notes what it is told of."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[str, int, int]] = []
+
+    def on_start(self, course: Course) -> None:
+        self.told.append(("start", course.steps_done, course.steps))
+
+    def on_step(self, course: Course) -> None:
+        assert course.images_per_second > 0
+        self.told.append(("step", course.steps_done, course.steps))
+
+    def on_epoch(self, course: Course, epoch: Epoch) -> None:
+        assert course.history[-1] == epoch
+        self.told.append(("epoch", course.steps_done, course.steps))
+
+    def on_end(self, course: Course, trained: Trained) -> None:
+        assert trained.history == tuple(course.history)
+        self.told.append(("end", course.steps_done, course.steps))
 
 
 def test_a_network_learns(tmp_path: Path) -> None:
@@ -94,6 +124,82 @@ def test_equal_runs_give_equal_bits(tmp_path: Path) -> None:
         assert torch.equal(tensor, other.network.state_dict()[name]), name
 
 
+def test_listeners_are_told_of_every_step_and_epoch(tmp_path: Path) -> None:
+    first, second = Log(), Log()
+    run = replace(RUN, recipe=replace(RECIPE, epochs=2))
+    trained(tmp_path, run, listeners=[first, second])
+    assert first.told == second.told
+    assert [what for what, *_ in first.told] == ["start", *(["step"] * 5 + ["epoch"]) * 2, "end"]
+    assert [done for _, done, _ in first.told] == [0, 1, 2, 3, 4, 5, 5, 6, 7, 8, 9, 10, 10, 10]
+
+
+def a_trainer(run: RunSpec, backbone: type[nn.Module] = Tiny) -> Trainer:
+    images = made_up()
+    network = initial_network(run, backbone, LABELS, images)
+    return Trainer(run, network, LABELS, images, validation_share=0.2, flip=True)
+
+
+def test_trainings_interleaved_step_by_step_have_the_bits_of_each_alone() -> None:
+    """One of them is killed amid an epoch and taken up by another process's trainer."""
+    runs = [RUN, replace(RUN, seed=1, recipe=replace(RECIPE, optimizer=Muon(0.05, kernel_learning_rate=0.05)))]
+    alone = []
+    for run in runs:
+        trainer = a_trainer(run, Forgetful)
+        while not trainer.done:
+            trainer.step()
+        alone.append(trainer.finish())
+    trainers = [a_trainer(run, Forgetful) for run in runs]
+    for step in range(alone_steps := trainers[0].steps):
+        if step == 7:
+            state = trainers[1].state_dict()
+            stored = {key: json.loads(json.dumps(value)) for key, value in state.items() if key not in TENSORS}
+            stored |= {key: {name: one.clone() for name, one in state[key].items()} for key in TENSORS}
+            trainers[1] = a_trainer(runs[1], Forgetful)
+            trainers[1].load_state_dict(stored)
+        for trainer in trainers:
+            trainer.step()
+        assert trainers[0].done == (step + 1 == alone_steps)
+    for trainer, whole in zip(trainers, alone, strict=True):
+        found = trainer.finish()
+        assert without_times(found.history) == without_times(whole.history)
+        for name, tensor in whole.network.state_dict().items():
+            assert torch.equal(tensor, found.network.state_dict()[name]), name
+
+
+def test_a_step_that_is_not_asked_for_any_more_does_nothing() -> None:
+    trainer = a_trainer(replace(RUN, recipe=replace(RECIPE, epochs=1)))
+    while not trainer.done:
+        trainer.step()
+    before = trainer.network.digest
+    trainer.step()
+    assert trainer.network.digest == before and trainer.steps_done == trainer.steps == 5
+
+
+class NothingIsRead(TorchDispatchMode):
+    """Refuses what a GPU would have to be waited for, and what a captured step could not repeat."""
+
+    waits = ("_local_scalar_dense", "nonzero", "masked_select", "unique", "equal", "lift_fresh", "_to_copy.cpu")
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        assert not any(name in str(func) for name in self.waits), f"{func} is read by the host"
+        return func(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize("loss", ["cross-entropy", "smooth-l1"])
+def test_nothing_of_a_step_is_read_by_the_host(loss: str) -> None:
+    labels = LabelSet(np.eye(2), loss=loss)
+    images = made_up()
+    trainer = Trainer(RUN, initial_network(RUN, Tiny, labels, images), labels, images, validation_share=0.2, flip=True)
+    trainer.step()  # targets come to the device, momentum is made
+    storages = {name: tensor.data_ptr() for name, tensor in trainer.state_dict()["network"].items()}
+    with NothingIsRead():
+        for _ in range(3):
+            trainer.step()
+    assert storages == {name: tensor.data_ptr() for name, tensor in trainer.state_dict()["network"].items()}
+    with pytest.raises(AssertionError, match="read by the host"), NothingIsRead():
+        trainer.step()  # the last of the epoch, which is validated
+
+
 @pytest.mark.parametrize(
     "recipe", [RECIPE, replace(RECIPE, optimizer=Muon(0.05, kernel_learning_rate=0.05))], ids=["sgd", "muon"]
 )
@@ -102,7 +208,7 @@ def test_an_interrupted_training_ends_with_the_same_bits(tmp_path: Path, epochs:
     run = replace(RUN, recipe=recipe)
     whole = trained(tmp_path / "whole", run)
     with pytest.raises(Stop):
-        trained(tmp_path / "cut", run, report=interrupted_after(epochs))
+        trained(tmp_path / "cut", run, listeners=interrupted_after(epochs))
     resumed = trained(tmp_path / "cut", run)
     assert without_times(resumed.history) == without_times(whole.history)
     for name, tensor in whole.network.state_dict().items():
@@ -130,7 +236,7 @@ def test_layers_that_draw_random_numbers_draw_the_same_in_equal_runs(tmp_path: P
     assert torch.equal(torch.get_rng_state(), before)
     torch.rand(1)
     with pytest.raises(Stop):
-        weights("cut", report=interrupted_after(2))
+        weights("cut", listeners=interrupted_after(2))
     resumed = weights("cut")
     assert all(torch.equal(tensor, resumed[name]) for name, tensor in whole.items())
 
@@ -148,7 +254,7 @@ def test_tied_and_unused_weights_survive_a_checkpoint(tmp_path: Path) -> None:
     images = made_up()
     options: Any = {"validation_share": 0.2, "flip": True, "folder": tmp_path}
     with pytest.raises(Stop):
-        train(RUN, initial_network(RUN, Odd, LABELS, images), LABELS, images, **options, report=interrupted_after(2))
+        train(RUN, initial_network(RUN, Odd, LABELS, images), LABELS, images, **options, listeners=interrupted_after(2))
     found = train(RUN, initial_network(RUN, Odd, LABELS, images), LABELS, images, **options)
     assert without_times(found.history) == without_times(trained(tmp_path / "plain").history)
 
@@ -178,7 +284,7 @@ def test_the_best_epoch_is_the_one_that_is_kept(tmp_path: Path) -> None:
 @pytest.mark.parametrize("change", ["label", "images"])
 def test_a_checkpoint_of_other_labels_or_images_is_refused(tmp_path: Path, change: str) -> None:
     with pytest.raises(Stop):
-        trained(tmp_path, report=interrupted_after(1))
+        trained(tmp_path, listeners=interrupted_after(1))
     images = made_up(seed=1 if change == "images" else 0)
     labels = LabelSet(np.eye(2)[::-1], loss="cross-entropy") if change == "label" else LABELS
     network = initial_network(RUN, Tiny, labels, images)
@@ -217,9 +323,9 @@ def test_snapshots_hold_the_weights_of_their_moment(tmp_path: Path) -> None:
 
 def test_small_shares_take_the_steps_that_the_recipe_asks_for(tmp_path: Path) -> None:
     run = replace(RUN, train_fraction=0.16, recipe=replace(RECIPE, minimum_steps=9))
-    steps = []
-    found = trained(tmp_path, run, report=lambda done, total, rate, epoch: steps.append((done, total)))
-    assert len(found.history) == 4 and steps[-1] == (12, 12)
+    log = Log()
+    found = trained(tmp_path, run, listeners=[log])
+    assert len(found.history) == 4 and log.told[-1] == ("end", 12, 12)
 
 
 def test_several_shares_of_training_may_fall_on_one_epoch(tmp_path: Path) -> None:
@@ -232,7 +338,7 @@ def test_several_shares_of_training_may_fall_on_one_epoch(tmp_path: Path) -> Non
 
 def test_a_snapshot_asked_for_after_an_interruption_is_made_from_the_start(tmp_path: Path) -> None:
     with pytest.raises(Stop):
-        trained(tmp_path, report=interrupted_after(3))
+        trained(tmp_path, listeners=interrupted_after(3))
     file = tmp_path / "early.safetensors"
     resumed, whole = trained(tmp_path, snapshots={0.25: file}), trained(tmp_path / "whole")
     assert file.exists() and without_times(resumed.history) == without_times(whole.history)
@@ -264,37 +370,3 @@ def test_shares_of_one_seed_are_nested_and_share_their_validation_images() -> No
         assert len(validation) == 5_000 and not set(train_part) & set(validation)
         assert np.array_equal(validation, parts[1.0][1])
     assert set(parts[0.01][0]) < set(parts[0.2][0]) < set(parts[1.0][0])
-
-
-@pytest.mark.parametrize(("count", "sizes"), [(11, [4, 4]), (12, [4, 4, 4]), (3, [3])])
-def test_images_that_fill_no_batch_can_be_left_out_of_a_pass(count: int, sizes: list[int]) -> None:
-    images = made_up(count=count)
-    run = replace(RUN, recipe=replace(RECIPE, batch_size=4, drop_last=True))
-    batches = Batches(images.train, np.arange(count), run, True, torch.device("cpu"))
-    assert [len(classes) for _, classes in batches.epoch(0)] == sizes
-    assert batches.steps == len(sizes)
-
-
-def test_batches_are_crops_of_padded_images() -> None:
-    images = made_up(count=9)
-    batches = Batches(
-        images.train, np.arange(9), replace(RUN, recipe=replace(RECIPE, batch_size=4)), True, torch.device("cpu")
-    )
-    seen = list(batches.epoch(0))
-    assert [len(classes) for _, classes in seen] == [4, 4]  # a last batch of one is left out
-    padded = np.pad(images.train.images, ((0, 0), (2, 2), (2, 2), (0, 0)))
-    crops = {
-        view[:, top : top + 8, left : left + 8][index].tobytes(): int(images.train.classes[index])
-        for view in (padded, padded[:, :, ::-1])
-        for top in range(5)
-        for left in range(5)
-        for index in range(9)
-    }
-    for pixels, classes in seen:
-        raw = (pixels * 255).round().to(torch.uint8).permute(0, 2, 3, 1).contiguous().numpy()
-        assert [crops[image.tobytes()] for image in raw] == classes.tolist()
-
-
-def test_pixels_are_channels_last_shares_of_255() -> None:
-    pixels = to_pixels(torch.tensor([[[[0, 51, 255]]]], dtype=torch.uint8))
-    assert pixels.shape == (1, 3, 1, 1) and pixels.flatten().tolist() == pytest.approx([0, 0.2, 1])

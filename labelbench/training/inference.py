@@ -1,0 +1,88 @@
+"""Outputs of a trained network, and how well it does on validation images."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from labelbench.labels import LabelSet
+from labelbench.networks import Network
+from labelbench.training.batches import to_pixels
+from labelbench.training.step import in_precision
+
+EVALUATION_BATCH = 500
+
+
+def outputs_of(
+    network: Network, pixels: np.ndarray | Tensor, batch: int = EVALUATION_BATCH, precision: str = "float32"
+) -> Iterator[Tensor]:
+    """Outputs of a network in eval mode, batch by batch.
+
+    Args:
+        network: on any device.
+        pixels: ``(n, height, width, 3)`` uint8; a tensor that lies on the network's device already is not copied.
+        batch: images at once.
+        precision: of matrix products and convolutions.
+
+    Yields:
+        ``(at most batch, *label shape)`` float32 on the network's device.
+    """
+    network.eval()
+    device = network.mean.device
+    for start in range(0, len(pixels), batch):
+        chosen = pixels[start : start + batch]
+        images = chosen if isinstance(chosen, Tensor) else torch.from_numpy(np.array(chosen))
+        # Entered and left between two yields: a mode that outlives a yield leaks into the caller.
+        with torch.no_grad(), in_precision(device, precision):
+            outputs = network(to_pixels(images.to(device))).float()
+        yield outputs
+
+
+def validate(
+    network: Network, labels: LabelSet, pixels: np.ndarray, classes: np.ndarray, precision: str = "float32"
+) -> tuple[float, float]:
+    """Mean loss and share of images whose nearest label is the true one.
+
+    Args:
+        network: on any device; left in eval mode.
+        labels: targets and loss.
+        pixels: ``(n, height, width, 3)`` uint8.
+        classes: ``(n,)`` true classes.
+        precision: of matrix products and convolutions.
+    """
+    return Validation(network, labels, pixels, classes, precision).result()
+
+
+class Validation:
+    """One look at validation images, begun at once; :meth:`result` waits for it.
+
+    Args:
+        network, labels, pixels, classes, precision: as for :func:`validate`; arrays or tensors on the network's device.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        labels: LabelSet,
+        pixels: np.ndarray | Tensor,
+        classes: np.ndarray | Tensor,
+        precision: str = "float32",
+    ) -> None:
+        device = network.mean.device
+        true = (classes if isinstance(classes, Tensor) else torch.from_numpy(np.array(classes))).to(device)
+        loss = torch.zeros((), device=device)
+        hits = torch.zeros((), dtype=torch.int64, device=device)
+        done = 0
+        for outputs in outputs_of(network, pixels, precision=precision):
+            expected = true[done : done + len(outputs)]
+            loss += labels.loss_of(outputs, expected).sum()
+            hits += (labels.nearest(outputs) == expected).sum()
+            done += len(outputs)
+        self._loss, self._hits, self._count = loss, hits, done
+
+    def result(self) -> tuple[float, float]:
+        """Mean loss, and share of images whose nearest label is the true one."""
+        return float(self._loss) / self._count, int(self._hits) / self._count
