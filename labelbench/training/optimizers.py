@@ -114,12 +114,12 @@ class _MuonAtRate(torch.optim.Muon):
         """Update the matrices."""
         if self._rate.device.type == "cpu":
             self.param_groups[0]["lr"] = float(self._rate) * self._share
-            super().step()
+            super().step()  # type: ignore[no-untyped-call]
             return
         # The optimiser wants a number: a step of rate 1, and of what it changed the share that the tensor says.
         matrices = [matrix for matrix in self.param_groups[0]["params"] if matrix.grad is not None]
         before = [matrix.detach().clone() for matrix in matrices]
-        super().step()
+        super().step()  # type: ignore[no-untyped-call]
         with torch.no_grad():
             for matrix, old in zip(matrices, before, strict=True):
                 matrix.sub_(old).mul_(self._rate * self._share).add_(old)

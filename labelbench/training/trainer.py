@@ -130,8 +130,8 @@ class Trainer:
         """Everything that decides the rest, after any step.
 
         Returns:
-            ``network``, ``best`` (weights of the best epoch so far), ``optimizer`` and ``random`` (of generators): tensors
-            by name, the trainer's own and not copies; the other keys are JSON values.
+            ``network``, ``best`` (weights of the best epoch so far), ``optimizer`` and ``random`` (of generators) hold
+            tensors by name, the trainer's own and not copies; the other keys are JSON values.
         """
         return {
             "network": self.network.state_dict(),
@@ -215,8 +215,8 @@ class _RandomNumbers:
 
     def seed(self, seed: int) -> None:
         """Begin anew."""
-        kinds = ["cpu", *self._devices]
-        self.states = {torch.device(kind).type: torch.Generator(kind).manual_seed(seed).get_state() for kind in kinds}
+        devices = [torch.device("cpu"), *self._devices]
+        self.states = {one.type: torch.Generator(one).manual_seed(seed).get_state() for one in devices}
 
     @contextmanager
     def own(self) -> Iterator[None]:
