@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from labelbench.datasets import Dataset, find_dataset
-from labelbench.registry import label
+from labelbench.datasets import Dataset
+from labelbench.registry import find_dataset, label
 from labelbench_labels.matrices import composition
 from labelbench_labels.recordings import shipped
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from labelbench.attacks.freezing import frozen
     from labelbench.attacks.loop import GradientSource
     from labelbench.attacks.losses import loss_named
-    from labelbench.datasets import Dataset, Images, Split, find_dataset
+    from labelbench.datasets import Dataset, Images, Split
     from labelbench.errors import InputError, LabelbenchError, MachineError, PluginError, Unavailable, UnknownName
     from labelbench.evaluation.context import Context
     from labelbench.evaluation.evaluator import Evaluator
@@ -24,12 +24,14 @@ if TYPE_CHECKING:
     from labelbench.evaluation.scores import Measurement, Score, wilson_interval
     from labelbench.evaluation.shown import Axes, Curve, Headline, Scatter, Section, Strip
     from labelbench.hookspecs import hookimpl
+    from labelbench.images.files import ImageFolder, ImageZip
+    from labelbench.images.source import ImageSource
     from labelbench.labels import LabelSet
     from labelbench.leaderboard.records import ScoreRecord, ScoreTable
     from labelbench.networks import Network
     from labelbench.optimizers import SGD, Muon
     from labelbench.recipes import Recipe
-    from labelbench.registry import label
+    from labelbench.registry import find_dataset, label
     from labelbench.runs import RunSpec, derived_seed
     from labelbench.settings import Settings, current_settings
     from labelbench.suite import Suite
@@ -48,6 +50,9 @@ _HOME = {
     "Evaluator": "evaluation.evaluator",
     "GradientSource": "attacks.loop",
     "Headline": "evaluation.shown",
+    "ImageFolder": "images.files",
+    "ImageSource": "images.source",
+    "ImageZip": "images.files",
     "Images": "datasets",
     "InputError": "errors",
     "LabelSet": "labels",
@@ -75,7 +80,7 @@ _HOME = {
     "UnknownName": "errors",
     "current_settings": "settings",
     "derived_seed": "runs",
-    "find_dataset": "datasets",
+    "find_dataset": "registry",
     "folded": "attacks.folding",
     "frozen": "attacks.freezing",
     "hookimpl": "hookspecs",
@@ -99,6 +104,9 @@ __all__ = [
     "Evaluator",
     "GradientSource",
     "Headline",
+    "ImageFolder",
+    "ImageSource",
+    "ImageZip",
     "Images",
     "InputError",
     "LabelSet",

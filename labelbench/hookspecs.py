@@ -52,3 +52,13 @@ def register_evaluators() -> Mapping[str, Callable[[str], Evaluator]]:  # type: 
     ``make(argument)`` returns a :class:`labelbench.Evaluator`: ``needs(run)`` says which trained networks it
     asks for, ``evaluate(context)`` measures them and returns a :class:`labelbench.Measurement`.
     """
+
+
+@hookspec
+def register_datasets() -> Mapping[str, Callable[[str], Dataset]]:  # type: ignore[empty-body]
+    """Return ``{name: make}``.
+
+    ``make(argument)`` returns a :class:`labelbench.Dataset`: class names, image size and whether mirroring is allowed,
+    found without loading anything, and a ``source`` that finds its images when they are asked for. Images that are
+    not here and may not be fetched raise :class:`labelbench.Unavailable` then: only the cells that need them fail.
+    """

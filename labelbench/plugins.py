@@ -25,8 +25,10 @@ _HOOKS = {
     "register_labels": ("label", ("dataset", "argument")),
     "register_backbones": ("backbone", ("argument", "size")),
     "register_evaluators": ("evaluator", ("argument",)),
+    "register_datasets": ("dataset", ("argument",)),
 }
 KINDS = tuple(kind for kind, _ in _HOOKS.values())
+IN_WORDS = {"dataset": "data set"}
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,7 @@ class Plugins:
     """Everything that installed plugins registered.
 
     Attributes:
-        labels, backbones, evaluators: entries by name, in alphabetical order.
+        labels, backbones, evaluators, datasets: entries by name, in alphabetical order.
         broken: plugins that could not be loaded, and names that were refused.
         loaded: the plugins in use.
     """
@@ -88,6 +90,7 @@ class Plugins:
     labels: Mapping[str, Entry]
     backbones: Mapping[str, Entry]
     evaluators: Mapping[str, Entry]
+    datasets: Mapping[str, Entry]
     broken: tuple[Broken, ...] = ()
     loaded: tuple[Origin, ...] = field(default=())
 
@@ -95,7 +98,7 @@ class Plugins:
         """Look up ``NAME`` or ``NAME:ARGUMENT``.
 
         Args:
-            kind: ``"label"``, ``"backbone"`` or ``"evaluator"``.
+            kind: ``"label"``, ``"backbone"``, ``"evaluator"`` or ``"dataset"``.
             name: as the user wrote it.
 
         Returns:
@@ -110,7 +113,7 @@ class Plugins:
             hint = ""
             if self.broken:
                 hint = f"({len(self.broken)} broken plugin(s): see `labelbench list plugins`)"
-            raise UnknownName(kind, base, entries, hint)
+            raise UnknownName(IN_WORDS.get(kind, kind), base, entries, hint)
         return entries[base], argument
 
 
@@ -150,7 +153,7 @@ def _load(selection: str | None) -> Plugins:
             for kind, entry in found:
                 registered[kind].append(entry)
     tables = {kind: _without_duplicates(kind, registered[kind], broken) for kind, _ in _HOOKS.values()}
-    return Plugins(tables["label"], tables["backbone"], tables["evaluator"], tuple(broken), tuple(loaded))
+    return Plugins(**{f"{kind}s": table for kind, table in tables.items()}, broken=tuple(broken), loaded=tuple(loaded))
 
 
 def _entry_points() -> tuple[list[tuple[Origin, EntryPoint]], list[Broken]]:

@@ -1,10 +1,12 @@
-"""Build what a name stands for: label sets, backbones and evaluators, checked against what the hooks promise."""
+"""Build what a name stands for: data sets, labels, backbones and evaluators, checked against what the hooks promise."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
+from labelbench.datasets import Dataset
 from labelbench.errors import LabelbenchError, PluginError, one_line
 from labelbench.evaluation.evaluator import Evaluator
 from labelbench.labels import LabelSet
@@ -12,8 +14,6 @@ from labelbench.plugins import Entry, plugins
 
 if TYPE_CHECKING:
     from torch import nn
-
-    from labelbench.datasets import Dataset
 
 _Made = TypeVar("_Made")
 
@@ -35,6 +35,17 @@ def label(name: str, dataset: Dataset) -> LabelSet:
             _wrong(entry, name, f"{labels.num_classes} rows", f"{dataset.num_classes} for {dataset.name}")
         )
     return labels
+
+
+def find_dataset(name: str) -> Dataset:
+    """The data set ``NAME`` or ``NAME:ARGUMENT``, without its images.
+
+    Raises:
+        UnknownName: no plugin registers the name.
+        InputError: its argument cannot be used, as a folder that is not there.
+        PluginError: the maker failed or returned something else than a data set.
+    """
+    return replace(_made("dataset", name, Dataset)[1], name=name)
 
 
 def backbone(name: str, size: tuple[int, int]) -> nn.Module:

@@ -13,10 +13,10 @@ import numpy as np
 
 from labelbench.authoring.findings import Report, in_words
 from labelbench.authoring.process_watch import ProcessWatch, watched_state
-from labelbench.datasets import Dataset, find_dataset
+from labelbench.datasets import Dataset
 from labelbench.errors import InputError, one_line
 from labelbench.labels import LabelSet
-from labelbench.registry import label
+from labelbench.registry import find_dataset, label
 
 SLOW_SECONDS = 10.0
 _SHADES = ("red", "amber", "golden", "lime", "green", "teal", "blue", "violet", "purple", "grey")

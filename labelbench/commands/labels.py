@@ -10,12 +10,12 @@ import numpy as np
 
 from labelbench.charts.labels import distance_matrices, gallery, picture
 from labelbench.commands.options import settings_of
-from labelbench.datasets import Dataset, find_dataset
+from labelbench.datasets import Dataset
 from labelbench.errors import InputError
 from labelbench.files import write_atomic
 from labelbench.labels import LabelSet
 from labelbench.plugins import plugins
-from labelbench.registry import label
+from labelbench.registry import find_dataset, label
 from labelbench.runs import label_of_run
 from labelbench.settings import use_settings
 from labelbench.suite import Suite

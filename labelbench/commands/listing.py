@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from labelbench.plugins import plugins
@@ -26,14 +25,10 @@ def rows_of(kind: str) -> list[tuple[str, ...]]:
         return rows + [
             (broken.origin.plugin, f"broken: {broken.reason}", str(broken.origin)) for broken in found.broken
         ]
-    if kind == "datasets":
-        from labelbench.datasets import DATASET_NAMES
-
-        return _own(DATASET_NAMES)
     if kind == "suites":
         from labelbench.suite import Suite, suite_names
 
-        return _own({name: Suite.load(name).description for name in suite_names()})
+        return [(name, Suite.load(name).description, "labelbench") for name in suite_names()]
     entries = getattr(plugins(), kind)
     return [(entry.name, entry.summary, str(entry.origin)) for entry in entries.values()]
 
@@ -51,7 +46,3 @@ def table_of(kind: str) -> Table:
     for row in rows_of(kind):
         table.add_row(*map(Text, row))
     return table
-
-
-def _own(summaries: Mapping[str, str]) -> list[tuple[str, ...]]:
-    return [(name, summary, "labelbench") for name, summary in summaries.items()]

@@ -6,7 +6,7 @@ import hashlib
 import json
 import math
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple
 
 import numpy as np
 
@@ -37,30 +37,6 @@ class ImageArrays(NamedTuple):
 
 # What is being done, and how much of it is done, 0 to 1.
 Report = Callable[[str, float], None]
-
-
-class Source(Protocol):
-    """Where the images of a data set come from."""
-
-    @property
-    def description(self) -> str:
-        """What is read, in words."""
-
-    def state(self) -> list[Any]:
-        """JSON values that differ whenever the files may have changed, found without decoding."""
-
-    def read(self, class_names: Sequence[str], image_size: tuple[int, int], report: Report) -> ImageArrays:
-        """All images, in any order.
-
-        Args:
-            class_names: in words, in the order of the class indices.
-            image_size: ``(height, width)``.
-            report: called while reading.
-
-        Raises:
-            InputError: they are not images of these classes and this size.
-            OSError: they cannot be read.
-        """
 
 
 def pixel_order(images: np.ndarray, classes: np.ndarray) -> np.ndarray:

@@ -2,8 +2,8 @@
 
 Below ``CACHE/datasets`` lie the arrays of each data set in a folder named after their fingerprint, so that equal images
 from different places are kept once, and in ``sources`` one small file per source that says which fingerprint it has. A
-source is known by its path and the sizes and times of its files. Everything is written under a temporary name and
-renamed; what is damaged is made again.
+source is known by what it says of its content, never by names, sizes and times of files. Everything is written under a
+temporary name and renamed, by one process at a time; what is damaged is made again.
 """
 
 from __future__ import annotations
@@ -25,7 +25,6 @@ from labelbench.errors import MachineError, one_line
 from labelbench.images.arrays import (
     ImageArrays,
     Report,
-    Source,
     SplitArrays,
     blocks,
     channel_statistics,
@@ -33,12 +32,12 @@ from labelbench.images.arrays import (
     pixel_hash,
     pixel_order,
 )
+from labelbench.images.source import ImageSource
 
-# Raised when equal sources would be stored as other arrays; older entries are then made again.
-_FORMAT = 1
+# Raised when equal sources would be stored as other arrays, or their states mean something else; older entries are then
+# made again.
+_FORMAT = 2
 _PARTS = ("train", "test")
-# How long another process that replaces the same damaged folder is waited for.
-_WAITS_SECONDS = (0.0, 0.1, 0.5, 2.0)
 # A temporary folder of this age belongs to a process that was killed.
 _ABANDONED_SECONDS = 24 * 3600
 
@@ -71,7 +70,7 @@ class ImageCache:
         self._folder = folder
 
     def load(
-        self, name: str, source: Source, class_names: Sequence[str], image_size: tuple[int, int], report: Report
+        self, name: str, source: ImageSource, class_names: Sequence[str], image_size: tuple[int, int], report: Report
     ) -> StoredImages:
         """The images of a source: mapped if they are here and undamaged, else read and stored first.
 
@@ -87,22 +86,42 @@ class ImageCache:
             OSError: it cannot be read.
             MachineError: the cache folder cannot be written.
         """
-        key = _sha256_of([_FORMAT, class_names, image_size, source.state()])
+        key = _sha256_of([_FORMAT, class_names, image_size, source.state])
         index = self._root / "sources" / f"{name}-{key[:32]}.json"
-        known = _read_json(index).get("fingerprint")
-        if isinstance(known, str):
-            stored = _open(self._images_folder(name, known), class_names, known)
+        stored = self._known(name, index, class_names)
+        if stored is not None:
+            return stored
+        # Who comes second waits, and finds what the first has stored.
+        with self._lock():
+            stored = self._known(name, index, class_names)
             if stored is not None:
                 return stored
-        arrays = source.read(class_names, image_size, report)
+            arrays = source.arrays(class_names, image_size, report)
+            with disk_errors(self._folder):
+                self._sweep()
+                report(f"storing {source.description}", 0.0)
+                stored = self._store(name, class_names, arrays)
+                _write_json(index, {"fingerprint": stored.fingerprint, "source": source.description})
+                report(f"storing {source.description}", 1.0)
+            return stored
+
+    @contextmanager
+    def _lock(self) -> Iterator[None]:
+        from filelock import FileLock
+
+        lock = FileLock(self._root / ".lock")
         with disk_errors(self._folder):
             self._root.mkdir(parents=True, exist_ok=True)
-            self._sweep()
-            report(f"storing {source.description}", 0.0)
-            stored = self._store(name, class_names, arrays)
-            _write_json(index, {"fingerprint": stored.fingerprint, "source": source.description})
-            report(f"storing {source.description}", 1.0)
-        return stored
+            lock.acquire()
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def _known(self, name: str, index: Path, class_names: Sequence[str]) -> StoredImages | None:
+        """What is stored of a source, undamaged."""
+        known = _read_json(index).get("fingerprint")
+        return _open(self._images_folder(name, known), class_names, known) if isinstance(known, str) else None
 
     def _images_folder(self, name: str, fingerprint: str) -> Path:
         return self._root / f"{name}-{fingerprint[:16]}"
@@ -119,27 +138,16 @@ class ImageCache:
             mean, std = channel_statistics(_mapped(made).train.images)
             _write_json(made / "images.json", {"mean": mean, "std": std, "sha256": _sha256_of([found, mean, std])})
             final = self._images_folder(name, found)
-            for seconds in _WAITS_SECONDS:
-                time.sleep(seconds)
-                self._put(made, final, class_names, found)
+            stored = _open(final, class_names, found)
+            if stored is None:
+                self._discard(final)
+                made.rename(final)
                 stored = _open(final, class_names, found)
-                if stored is not None:
-                    return stored
+            if stored is not None:
+                return stored
         finally:
             shutil.rmtree(made, ignore_errors=True)
         raise MachineError(f"folder {self._root} does not keep what is written to it; name another with --cache-dir")
-
-    def _put(self, made: Path, final: Path, class_names: Sequence[str], known: str) -> None:
-        """Rename ``made`` to ``final``, unless another process has put the same images there."""
-        if final.exists():
-            if _open(final, class_names, known) is not None:
-                return
-            self._discard(final)
-        try:
-            made.rename(final)
-        except OSError:
-            if not final.exists() and made.exists():
-                raise
 
     def _discard(self, folder: Path) -> None:
         """Delete a folder; under its name it is gone at once, whole."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import lzma
 import os
 import re
@@ -12,13 +13,14 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
-from labelbench.errors import InputError
+from labelbench.errors import InputError, MachineError, one_line
 from labelbench.images.arrays import ImageArrays, Report
 from labelbench.images.decoding import LAYOUT, PARTS, ImageFile, class_name_of, decode, opened
+from labelbench.images.source import ImageSource
 
 # What file managers leave in folders and archives.
 _CLUTTER = re.compile(r"(\..*|__MACOSX|Thumbs\.db|desktop\.ini)", re.IGNORECASE)
@@ -41,18 +43,16 @@ class ImageZip:
 
     path: Path
 
-    @property
-    def description(self) -> str:
-        """What is read, in words."""
-        return self.path.name
+    def source(self, class_names: Sequence[str], image_size: tuple[int, int]) -> ImageSource:
+        """Its images, known by the hash of the archive.
 
-    def state(self) -> list[Any]:
-        """Path, size and time of the archive."""
-        info = self.path.stat()
-        return [str(self.path.resolve()), info.st_size, info.st_mtime_ns]
+        Args:
+            class_names: in words; each must have images in both parts, and no folder may be of another class.
+            image_size: ``(height, width)`` that every image must have.
+        """
+        return ImageSource(self.path.name, content_hash(self.path), partial(self._read, class_names, image_size))
 
-    def read(self, class_names: Sequence[str], image_size: tuple[int, int], report: Report) -> ImageArrays:
-        """All images; see :func:`decode`."""
+    def _read(self, class_names: Sequence[str], image_size: tuple[int, int], report: Report) -> ImageArrays:
         with self._errors():
             archive = zipfile.ZipFile(self.path)
         with archive:
@@ -102,17 +102,43 @@ class ImageFolder:
 
     path: Path
 
-    @property
-    def description(self) -> str:
-        """What is read, in words."""
-        return f"folder {self.path.name or self.path}"
+    def source(self, class_names: Sequence[str], image_size: tuple[int, int]) -> ImageSource:
+        """Its images, known by the hash of each file.
 
-    def class_folders(self) -> list[str]:
-        """Names of the folders in ``train``, ordered by class name.
+        Args:
+            class_names: in words; each must have images in both parts, and no folder may be of another class.
+            image_size: ``(height, width)`` that every image must have.
 
         Raises:
-            InputError: there is no such folder, it has fewer than two classes, or two mean the same class.
+            InputError: it is not laid out as expected.
+            OSError: it cannot be read.
         """
+        files = [
+            ImageFile(part, folder.name, f"{part}/{folder.name}/{image.name}")
+            for part in PARTS
+            for folder in self._entries(part)
+            for image in self._images(part, folder)
+        ]
+        state = [[file.path, content_hash(self.path / file.path)] for file in files]
+        description = f"folder {self.path.name or self.path}"
+        return ImageSource(
+            description,
+            state,
+            lambda report: decode(self.path, files, self._bytes, class_names, image_size, report),
+        )
+
+    def class_names(self) -> tuple[str, ...]:
+        """The classes in words, in alphabetical order: the folders in ``train``, ``maple_tree`` is "maple tree".
+
+        Raises:
+            InputError: the folder is not there, holds no or one class, or two folders of one class.
+            MachineError: it cannot be read.
+        """
+        with reading_errors(self.path):
+            return tuple(map(class_name_of, self._class_folders()))
+
+    def _class_folders(self) -> list[str]:
+        """Names of the folders in ``train``, ordered by class name."""
         names = [entry.name for entry in self._entries("train") if entry.is_dir()]
         if not names:
             raise InputError(f"{self.path / 'train'} holds no class folders; expected {LAYOUT}")
@@ -129,31 +155,14 @@ class ImageFolder:
 
         Raises:
             InputError: the first class folder is empty, or its first file is no image.
+            MachineError: it cannot be read.
         """
-        folder = self.class_folders()[0]
-        for entry in self._entries("train", folder):
-            with opened(Path(entry.path), self._bytes(f"train/{folder}/{entry.name}")) as image:
-                return image.height, image.width
+        with reading_errors(self.path):
+            folder = self._class_folders()[0]
+            for entry in self._entries("train", folder):
+                with opened(Path(entry.path), self._bytes(f"train/{folder}/{entry.name}")) as image:
+                    return image.height, image.width
         raise InputError(f"{self.path / 'train' / folder} holds no image; expected {LAYOUT}")
-
-    def state(self) -> list[Any]:
-        """Path of the folder; name, size and time of every image file."""
-        state: list[Any] = [str(self.path.resolve())]
-        for part in PARTS:
-            for folder in self._entries(part):
-                infos = [(image.name, image.stat()) for image in self._images(part, folder)]
-                state += [part, folder.name, [(name, info.st_size, info.st_mtime_ns) for name, info in infos]]
-        return state
-
-    def read(self, class_names: Sequence[str], image_size: tuple[int, int], report: Report) -> ImageArrays:
-        """All images; see :func:`decode`."""
-        files = [
-            ImageFile(part, folder.name, f"{part}/{folder.name}/{image.name}")
-            for part in PARTS
-            for folder in self._entries(part)
-            for image in self._images(part, folder)
-        ]
-        return decode(self.path, files, self._bytes, class_names, image_size, report)
 
     def _images(self, part: str, folder: os.DirEntry[str]) -> list[os.DirEntry[str]]:
         if not folder.is_dir():
@@ -179,3 +188,21 @@ class ImageFolder:
 
 def _is_clutter(name: str) -> bool:
     return _CLUTTER.fullmatch(name) is not None
+
+
+def content_hash(path: Path) -> str:
+    """SHA-256 of a file's bytes, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@contextmanager
+def reading_errors(what: object) -> Iterator[None]:
+    """Say in one line that the images of ``what`` cannot be read."""
+    try:
+        yield
+    except OSError as error:
+        reason = f"{error.filename}: {error.strerror}" if error.filename else one_line(error)
+        raise MachineError(
+            f"cannot read the images of {what} ({reason}); allow or repair that, and run again"
+        ) from error

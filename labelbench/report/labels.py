@@ -11,10 +11,9 @@ from typing import Any
 import numpy as np
 
 from labelbench.charts.labels import COLOURS
-from labelbench.datasets import find_dataset
 from labelbench.errors import LabelbenchError
 from labelbench.labels import LabelSet
-from labelbench.registry import label
+from labelbench.registry import find_dataset, label
 from labelbench.results.grouping import ambiguous_labels, group_of, identity_shown
 from labelbench.results.store import Record
 from labelbench.results.tables import shown_label

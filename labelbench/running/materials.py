@@ -5,10 +5,10 @@ from __future__ import annotations
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING
 
-from labelbench.datasets import Dataset, Images, find_dataset
+from labelbench.datasets import Dataset, Images
 from labelbench.errors import LabelbenchError, MachineError, PluginError, Unavailable
 from labelbench.labels import LabelSet
-from labelbench.registry import backbone, label
+from labelbench.registry import backbone, find_dataset, label
 from labelbench.runs import RunSpec, label_of_run
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class Materials:
         """
         if run.dataset not in self._images:
             try:
-                self._images[run.dataset] = find_dataset(run.dataset).load(self._report)
+                self._images[run.dataset] = find_dataset(run.dataset).images(self._report)
             except Unavailable as error:
                 self._images[run.dataset] = error
         found = self._images[run.dataset]

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from labelbench.datasets import find_dataset
 from labelbench.errors import PluginError, UnknownName
 from labelbench.evaluation.evaluator import needs_of
 from labelbench.evaluation.needs import Needs
 from labelbench.plugins import plugins
-from labelbench.registry import evaluator
+from labelbench.registry import evaluator, find_dataset
 from labelbench.results.store import Cell, Results, failure_file
 from labelbench.runs import Numerics, RunSpec
 from labelbench.suite import Suite

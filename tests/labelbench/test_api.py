@@ -152,7 +152,7 @@ def test_load_results_says_what_to_do_without_results(tmp_path: Path) -> None:
 def test_settings_are_in_force_for_the_call_alone(tmp_path: Path) -> None:
     settings = dataclasses.replace(labelbench.current_settings(), data_dir=tmp_path / "nowhere", offline=True)
     outside = labelbench.current_settings()
-    with pytest.raises(labelbench.InputError, match="nowhere"):
+    with pytest.raises(labelbench.Unavailable, match="nowhere"):
         labelbench.run(**{**SMALL, "datasets": "cifar10", "results": tmp_path / "out"}, settings=settings)
     assert labelbench.current_settings() == outside
 

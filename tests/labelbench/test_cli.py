@@ -260,7 +260,6 @@ def bad_arrays(folder: Path) -> None:
         (["--seeds", "none"], "seeds 'none'; expected a count"),
         (["--epochs", "0"], "epochs is 0; expected 1 or more"),
         (["--recipe", "papr"], "unknown recipe 'papr'; did you mean paper"),
-        (["--dataset", "cifar10", "--data-dir", "nowhere"], "cifar10"),
         (["--overwrite", "sometimes"], "unknown overwrite policy 'sometimes'"),
     ],
     ids=lambda value: "_".join(value) if isinstance(value, list) else "",
@@ -279,6 +278,15 @@ def test_a_users_mistake_is_one_line_and_leaves_nothing(
     (line,) = [line for line in done.stderr.splitlines() if line.startswith("labelbench: ")]
     assert message in line
     assert files_below(tmp_path) == before
+
+
+def test_a_data_set_that_is_absent_fails_its_own_cells_and_leaves_the_others_alone(command: Command) -> None:
+    done = command(*SMALL, "--dataset", "cifar10", "--data-dir", "nowhere")
+    assert done.returncode == 3 and "Traceback" not in done.stderr
+    absent = "cifar10 is not in nowhere, and offline nothing is downloaded; put cifar10.zip or a folder cifar10"
+    assert f"failed: training cifar10 resnet8 category seed 0 10% of the data: {absent}" in done.stderr
+    board = command("leaderboard", "out", "--format", "csv").stdout
+    assert "digits" in board and "cifar10" not in board
 
 
 @pytest.mark.parametrize(

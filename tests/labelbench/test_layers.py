@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 CORE = ROOT / "labelbench"
-PLUGINS = [ROOT / "plugins" / f"labelbench_{kind}" for kind in ("labels", "backbones", "evaluators")]
+PLUGINS = [ROOT / "plugins" / f"labelbench_{kind}" for kind in ("labels", "backbones", "evaluators", "datasets")]
 EXAMPLE = ROOT / "plugins" / "labelbench-example" / "labelbench_example"
 
 # Modules and packages of the core, from the ground up, and which of those above them in this table they may import when
@@ -34,7 +34,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "training": {"errors", "files", "datasets", "labels", "networks", "optimizers", "recipes", "runs"},
     "evaluation": {"errors", "runs"},
     "plugins": {"errors", "hookspecs"},
-    "registry": {"errors", "labels", "evaluation", "plugins"},
+    "registry": {"errors", "datasets", "labels", "evaluation", "plugins"},
     "results": {"errors", "values", "files", "recipes", "runs", "evaluation"},
     "running": {
         *("errors", "settings", "files", "datasets", "labels", "runs", "suite", "machine", "training"),

@@ -337,7 +337,7 @@ class TestFind:
     ENTRY = Entry("speech", print, Origin("speech-labels", "labelbench", "1.0"))
 
     def plugins(self, *broken: Broken) -> Plugins:
-        return Plugins(labels={"speech": self.ENTRY}, backbones={}, evaluators={}, broken=broken)
+        return Plugins(labels={"speech": self.ENTRY}, backbones={}, evaluators={}, datasets={}, broken=broken)
 
     @pytest.mark.parametrize(
         ("name", "argument"),

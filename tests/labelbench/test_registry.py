@@ -7,9 +7,8 @@ from collections.abc import Callable
 import pytest
 
 import labelbench
-from labelbench.datasets import find_dataset
 from labelbench.errors import UnknownName
-from labelbench.registry import backbone, evaluator, label
+from labelbench.registry import backbone, evaluator, find_dataset, label
 
 BAD = """
 import numpy as np
@@ -72,7 +71,7 @@ def test_unknown_names_are_refused(build: Callable[[], object]) -> None:
 def test_what_a_plugin_returns_is_checked(install: Callable[..., dict[str, str]], call: str, message: str) -> None:
     import os
 
-    code = f"from labelbench.registry import *\nfrom labelbench.datasets import find_dataset\n{call}"
+    code = f"from labelbench.registry import *\n{call}"
     env = {**os.environ, **install("bad-things", BAD)}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=env, check=False)
     assert done.stderr.splitlines()[-1].endswith(f"PluginError: {message}") or message in done.stderr.splitlines()[-1]

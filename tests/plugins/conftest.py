@@ -11,11 +11,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from labelbench.datasets import Images, Split, find_dataset
+from labelbench.datasets import Images, Split
 from labelbench.evaluation.context import Context
 from labelbench.evaluation.scores import Measurement
 from labelbench.labels import LabelSet
 from labelbench.networks import Network
+from labelbench.registry import find_dataset
 from labelbench.runs import RunSpec
 from labelbench.training.result import Trained
 

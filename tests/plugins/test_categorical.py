@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from labelbench import InputError, UnknownName, label
-from labelbench.datasets import Dataset, find_dataset
+from labelbench.datasets import Dataset
+from labelbench.registry import find_dataset
 from labelbench_labels.categorical import register_labels
 
 LABELS = register_labels()

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from labelbench import InputError, LabelSet
-from labelbench.datasets import Dataset, find_dataset
+from labelbench.datasets import Dataset
+from labelbench.registry import find_dataset
 from labelbench_labels.designs import register_labels
 
 LABELS = register_labels()

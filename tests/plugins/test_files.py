@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from labelbench import InputError
-from labelbench.datasets import find_dataset
+from labelbench.registry import find_dataset
 from labelbench_labels.files import npy
 
 DIGITS = find_dataset("digits")

@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from labelbench import InputError, MachineError, Unavailable, UnknownName
-from labelbench.datasets import Dataset, find_dataset
+from labelbench.datasets import Dataset
+from labelbench.registry import find_dataset
 from labelbench_labels import glove as glove_module
 from labelbench_labels.glove import VECTORS, Glove
 from labelbench_labels.text import register_labels

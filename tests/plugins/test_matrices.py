@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from labelbench import InputError, UnknownName, label
-from labelbench.datasets import Dataset, find_dataset
+from labelbench.datasets import Dataset
+from labelbench.registry import find_dataset
 from labelbench_labels.arguments import Provider
 from labelbench_labels.matrices import composition, register_labels
 

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from labelbench import InputError, Unavailable, UnknownName
-from labelbench.datasets import Dataset, find_dataset
+from labelbench.datasets import Dataset
+from labelbench.registry import find_dataset
 from labelbench_labels.official import official, official_as_released, published, superclass_order
 
 CIFAR10 = find_dataset("cifar10")

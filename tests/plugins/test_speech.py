@@ -12,7 +12,8 @@ import pytest
 import soundfile
 
 from labelbench import InputError, LabelSet, Unavailable, UnknownName
-from labelbench.datasets import Dataset, find_dataset
+from labelbench.datasets import Dataset
+from labelbench.registry import find_dataset
 from labelbench_labels import recordings
 from labelbench_labels.espeak import VOICE
 from labelbench_labels.spectrograms import PIPELINE, shuffle_time

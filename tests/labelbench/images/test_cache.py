@@ -5,17 +5,20 @@ import os
 import subprocess
 import sys
 import threading
-from dataclasses import dataclass, field
+import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from labelbench.errors import MachineError
-from labelbench.images.arrays import ImageArrays, SplitArrays
+from labelbench.images.arrays import SplitArrays
 from labelbench.images.cache import ImageCache, StoredImages
+from labelbench.images.source import ImageSource
 
 NAMES = ("cat", "ship")
+Part = tuple[np.ndarray, np.ndarray]
 
 
 @dataclass
@@ -26,34 +29,31 @@ class Drawn:
     version: int = 0
     reads: int = 0
     pixels: int = 4
-    pause: threading.Barrier | None = field(default=None)
+    seconds: float = 0.0
 
     @property
-    def description(self) -> str:
-        return "drawn"
+    def source(self) -> ImageSource:
+        return ImageSource("drawn", [self.seed, self.version], self.read)
 
-    def state(self) -> list[int]:
-        return [self.seed, self.version]
-
-    def read(self, class_names, image_size, report) -> ImageArrays:
+    def read(self, report) -> tuple[Part, Part]:
         self.reads += 1
         random = np.random.default_rng(self.seed)
         report("drawing", 1.0)
-        if self.pause:
-            self.pause.wait(20)
-        return ImageArrays(*(self._split(random, count) for count in (6, 4)))
+        time.sleep(self.seconds)
+        return self._part(random, 6), self._part(random, 4)
 
-    def _split(self, random, count) -> SplitArrays:
+    def _part(self, random, count) -> Part:
         images = random.integers(0, 256, (count, self.pixels, self.pixels, 3), dtype=np.uint8)
-        return SplitArrays(images, np.arange(count) % 2)
+        return images, np.arange(count) % 2
 
 
-def load(folder: Path, source: Drawn) -> StoredImages:
-    return ImageCache(folder).load("drawn", source, NAMES, (source.pixels, source.pixels), lambda doing, share: None)
+def load(folder: Path, drawn: Drawn) -> StoredImages:
+    size = (drawn.pixels, drawn.pixels)
+    return ImageCache(folder).load("drawn", drawn.source, NAMES, size, lambda doing, share: None)
 
 
 def image_folders(folder: Path) -> list[Path]:
-    return [path for path in (folder / "datasets").iterdir() if path.name != "sources"]
+    return [path for path in (folder / "datasets").iterdir() if path.name not in ("sources", ".lock")]
 
 
 def test_images_are_read_once_and_then_mapped_read_only(tmp_path):
@@ -73,8 +73,8 @@ def test_images_are_read_once_and_then_mapped_read_only(tmp_path):
 
 def test_nothing_is_lost_or_invented(tmp_path):
     source = Drawn()
-    given = source.read(NAMES, (4, 4), lambda doing, share: None)
-    for before, after in zip(given, load(tmp_path, source).arrays, strict=True):
+    given = source.read(lambda doing, share: None)
+    for before, after in zip((SplitArrays(*part) for part in given), load(tmp_path, source).arrays, strict=True):
         pairs = sorted(zip(before.classes.tolist(), map(bytes, before.images), strict=True))
         assert pairs == sorted(zip(after.classes.tolist(), map(bytes, after.images), strict=True))
         assert np.all(np.diff(after.classes) >= 0)
@@ -162,22 +162,18 @@ def test_what_a_killed_process_left_is_removed_after_a_day(tmp_path):
 
 
 @pytest.mark.parametrize("damaged", [False, True])
-def test_several_at_once_do_not_collide(tmp_path, damaged):
+def test_several_at_once_wait_for_the_first_which_alone_reads(tmp_path, damaged):
     if damaged:
         load(tmp_path, Drawn())
         truncate(image_folders(tmp_path)[0] / "train-images.npy")
-    pause = threading.Barrier(4)
-    found: list[str] = []
-    threads = [
-        threading.Thread(target=lambda: found.append(load(tmp_path, Drawn(pause=pause)).fingerprint)) for _ in range(4)
-    ]
+    drawn, found = Drawn(seconds=0.1), list[str]()
+    threads = [threading.Thread(target=lambda: found.append(load(tmp_path, drawn).fingerprint)) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    source = Drawn()
-    assert found == [load(tmp_path, source).fingerprint] * 4
-    assert source.reads == 0
+    assert drawn.reads == 1
+    assert found == [load(tmp_path, Drawn()).fingerprint] * 4
     assert [path.name for path in image_folders(tmp_path)] == [f"drawn-{found[0][:16]}"]
 
 
@@ -210,5 +206,5 @@ def test_a_full_disk_is_one_line_and_leaves_nothing_half_written(tmp_path):
     assert done.stdout == (
         f"cannot write to {tmp_path}: File too large; make room there or name another folder with --cache-dir\n"
     ), done.stderr
-    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+    assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == [".lock"]
     assert image_folders(tmp_path) == []

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import struct
 import zipfile
 from pathlib import Path
@@ -17,7 +18,7 @@ FOLDERS = ("cat", "maple_tree", "ship")
 
 
 def read(source: ImageFolder | ImageZip, size: tuple[int, int] = (8, 8)) -> ImageArrays:
-    return source.read(NAMES, size, lambda doing, share: None)
+    return source.source(NAMES, size).arrays(NAMES, size, lambda doing, share: None)
 
 
 def content(arrays: ImageArrays) -> list[list[tuple[int, bytes]]]:
@@ -58,7 +59,8 @@ def test_a_class_may_be_called_train_or_test(tmp_path, pictures):
     drawn = pictures.draw(("train", "test"), train=1, test=1)
     for prefix in ("", "train set/"):
         path = pictures.zip(tmp_path / "images.zip", drawn, prefix=prefix)
-        arrays = ImageZip(path).read(("test", "train"), (8, 8), lambda doing, share: None)
+        names = ("test", "train")
+        arrays = ImageZip(path).source(names, (8, 8)).arrays(names, (8, 8), lambda doing, share: None)
         assert arrays.train.classes.tolist() == [1, 0]
         assert np.array_equal(arrays.train.images[0], drawn["train/train/0"])
         assert np.array_equal(arrays.test.images[1], drawn["test/test/0"])
@@ -67,7 +69,7 @@ def test_a_class_may_be_called_train_or_test(tmp_path, pictures):
 def test_a_zip_without_test_images_is_refused_as_such(tmp_path, pictures):
     path = pictures.zip(tmp_path / "images.zip", pictures.draw(("train",), test=0))
     with pytest.raises(InputError, match=r"images\.zip/test holds no image of the class 'train'; expected"):
-        ImageZip(path).read(("train",), (8, 8), lambda doing, share: None)
+        ImageZip(path).source(("train",), (8, 8)).read(lambda doing, share: None)
 
 
 def test_class_folders_may_be_written_with_spaces(tmp_path, pictures, drawn):
@@ -101,7 +103,7 @@ def test_grey_palette_and_transparent_images_become_rgb(tmp_path, pictures, draw
 def test_progress_ends_with_all(tmp_path, pictures, drawn):
     seen: list[tuple[str, float]] = []
     folder = ImageFolder(pictures.folder(tmp_path / "images", drawn))
-    folder.read(NAMES, (8, 8), lambda doing, share: seen.append((doing, share)))
+    folder.source(NAMES, (8, 8)).read(lambda doing, share: seen.append((doing, share)))
     assert seen[0] == ("decoding images", 0.0)
     assert seen[-1] == ("decoding images", 1.0)
 
@@ -256,12 +258,19 @@ def test_a_zip_of_other_depth_is_refused(tmp_path, pictures):
         read(ImageZip(path))
 
 
-def test_the_state_of_a_source_changes_with_its_files(tmp_path, pictures, drawn):
-    folder = ImageFolder(pictures.folder(tmp_path / "images", drawn))
-    archive = ImageZip(pictures.zip(tmp_path / "images.zip", drawn))
-    states = [folder.state(), archive.state()]
-    assert states == [folder.state(), archive.state()]
-    (tmp_path / "images/train/cat/0.png").write_bytes(b"other")
-    pictures.zip(tmp_path / "images.zip", pictures.draw(FOLDERS, seed=1))
-    assert folder.state() != states[0]
-    assert archive.state() != states[1]
+def test_a_source_is_known_by_the_content_of_its_files_and_nothing_else(tmp_path, pictures, drawn):
+    def states() -> list[object]:
+        archive = pictures.zip(tmp_path / "images.zip", drawn)
+        return [source.source(NAMES, (8, 8)).state for source in (ImageFolder(tmp_path / "images"), ImageZip(archive))]
+
+    pictures.folder(tmp_path / "images", drawn)
+    before = states()
+    for path in sorted((tmp_path / "images").rglob("*.png")):
+        os.utime(path, (1, 1))
+    (tmp_path / "images/train/.DS_Store").write_text("clutter")
+    assert states() == before
+    path = tmp_path / "images/train/cat/0.png"
+    path.write_bytes(path.read_bytes()[:-1] + b"!")
+    os.utime(path, (1, 1))
+    drawn["train/cat/0"] = 255 - drawn["train/cat/0"]
+    assert all(now != then for now, then in zip(states(), before, strict=True))

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from labelbench.datasets import find_dataset
-from labelbench.errors import InputError, MachineError
+from labelbench.errors import InputError, Unavailable
+from labelbench.registry import find_dataset
 from labelbench.settings import Settings, use_settings
 
 ARCHIVE = "cifar-10-python.tar.gz"
@@ -69,7 +69,7 @@ def served(published, serve, monkeypatch) -> Path:
 
 def fingerprint(settings: Settings) -> str:
     with use_settings(settings):
-        return find_dataset("cifar10").load().fingerprint
+        return find_dataset("cifar10").images().fingerprint
 
 
 def test_published_files_and_a_zip_of_the_same_images_have_one_fingerprint(published, settings, pictures, drawn):
@@ -110,7 +110,7 @@ def test_what_is_not_there_is_downloaded_once_and_kept(served, settings):
     online = replace(settings, offline=False)
     seen: list[tuple[str, float]] = []
     with use_settings(online):
-        first = find_dataset("cifar10").load(lambda doing, share: seen.append((doing, share)))
+        first = find_dataset("cifar10").images(lambda doing, share: seen.append((doing, share)))
     assert (f"downloading {ARCHIVE}", 1.0) in seen
     assert first.source == ARCHIVE
     assert fingerprint(settings) == first.fingerprint, "offline, from the cache"
@@ -120,14 +120,14 @@ def test_what_is_not_there_is_downloaded_once_and_kept(served, settings):
 
 def test_a_download_with_another_md5_sum_is_not_kept(served, settings):
     (served / ARCHIVE).write_bytes(b"something else")
-    with pytest.raises(MachineError, match=r"sent something else than was published; try again, or put cifar10\.zip"):
+    with pytest.raises(Unavailable, match=r"sent something else than was published; try again, or put cifar10\.zip"):
         fingerprint(replace(settings, offline=False))
     assert list((settings.cache_dir / "downloads").iterdir()) == []
 
 
 def test_a_download_that_is_not_there_is_one_line(served, settings):
     (served / ARCHIVE).unlink()
-    with pytest.raises(MachineError, match=r"cannot download http://127.* \(HTTPError: .*404.*\); put cifar10\.zip"):
+    with pytest.raises(Unavailable, match=r"cannot download http://127.* \(HTTPError: .*404.*\); put cifar10\.zip"):
         fingerprint(replace(settings, offline=False))
 
 
@@ -137,7 +137,7 @@ def test_a_failing_network_is_one_line_that_says_which_files_to_put_where(settin
         monkeypatch.setenv("https_proxy", f"http://127.0.0.1:{closed.getsockname()[1]}")
         monkeypatch.delenv("no_proxy", raising=False)
         monkeypatch.delenv("NO_PROXY", raising=False)
-        with pytest.raises(MachineError) as error:
+        with pytest.raises(Unavailable) as error:
             fingerprint(replace(settings, offline=False))
     message = str(error.value)
     assert message.startswith("cannot download https://")
