@@ -55,6 +55,36 @@ def run(dry_run: bool, **options: Any) -> None:
 @cli.command()
 @suite_options
 @machine_options
+@click.option(
+    "--grid",
+    multiple=True,
+    metavar="SETTING=V1,V2,...",
+    help="Try these values of a recipe's setting, e.g. learning-rate=0.1,0.2,0.4. Repeatable: all combinations.",
+)
+@click.option(
+    "--tuning-seeds", type=click.IntRange(1), default=1, metavar="N", help="Networks for each label and point."
+)
+@click.option("--tuning-epochs", type=click.IntRange(1), metavar="N", help="Epochs of each (default: the recipe's).")
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False),
+    default="tuned.toml",
+    metavar="FILE.toml",
+    help="Write the tuned suite to this file (default: tuned.toml).",
+)
+@click.option("--dry-run", is_flag=True, help="Say what would be trained and stop.")
+def tune(
+    grid: tuple[str, ...], tuning_seeds: int, tuning_epochs: int | None, output: Path, dry_run: bool, **options: Any
+) -> None:
+    """Give every label the best recipe of one grid, judged on validation images, and write the suite that has them."""
+    from labelbench.commands.tuning import tune_suite
+
+    sys.exit(tune_suite(options, grid, tuning_seeds, tuning_epochs, output, dry_run=dry_run))
+
+
+@cli.command()
+@suite_options
+@machine_options
 @click.option("--measure", is_flag=True, help="Time a few steps of each kind of training and estimate the whole.")
 def plan(measure: bool, **options: Any) -> None:
     """Print what a suite asks for, and how much of it is done."""

@@ -34,6 +34,8 @@ class Recipe:
             validated as often as with all images, and the best of as many epochs is kept. 0 keeps one pass.
         drop_last: whether each pass leaves out the images, others in every pass, that would fill only a part of a last
             batch: batch norm estimates badly from a few images, and they weigh as much as any batch in its averages.
+        tuned: names of settings that were chosen for each label by itself, by the same grid for all.
+        tuning: grid and budget in words, as :attr:`labelbench.tunings.Tuning.words` has them.
 
     >>> Recipe().with_epochs(4).milestones
     (2, 3)
@@ -55,9 +57,12 @@ class Recipe:
     flip: bool = True
     minimum_steps: int = 0
     drop_last: bool = False
+    tuned: tuple[str, ...] = ()
+    tuning: str = ""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "milestones", tuple(self.milestones))
+        object.__setattr__(self, "tuned", tuple(self.tuned))
         settle(self)
         checks = {
             "epochs": (self.epochs >= 1, "1 or more"),
@@ -90,6 +95,15 @@ class Recipe:
         own = {field.name: getattr(self, field.name) for field in fields(self)}
         kind = next(name for name, kind in OPTIMIZERS.items() if kind is type(self.optimizer))
         return {**own, "optimizer": kind, **asdict(self.optimizer)}
+
+    @property
+    def comparable(self) -> Recipe:
+        """The recipe without what was tuned: equal for all labels that may be compared.
+
+        What was tuned has its default, so that two choices of one grid are alike; another grid is another recipe.
+        """
+        usual = Recipe(optimizer=type(self.optimizer)()).settings
+        return recipe_from({**self.settings, **{name: usual[name] for name in self.tuned}}) if self.tuned else self
 
     def with_epochs(self, epochs: int) -> Recipe:
         """The recipe stretched or shortened to ``epochs``, its milestones and minimum of steps scaled with it."""
@@ -185,6 +199,12 @@ def find_recipe(name: str) -> Recipe:
     if name not in RECIPES:
         raise UnknownName("recipe", name, RECIPES)
     return RECIPES[name]
+
+
+def is_shipped(recipe: Recipe) -> bool:
+    """Whether the recipe's name and epochs say all of it."""
+    base = RECIPES.get(recipe.name)
+    return base is not None and base.with_epochs(recipe.epochs) == recipe
 
 
 def recipe_from(settings: Mapping[str, Any]) -> Recipe:

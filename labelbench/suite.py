@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from labelbench.errors import InputError, UnknownName
-from labelbench.recipes import Recipe, find_recipe, recipe_of
+from labelbench.recipes import Recipe, changed_recipe, find_recipe, recipe_of
 from labelbench.runs import NUMERICS_MODES
+from labelbench.tunings import Tuning, tuned_recipe, tuning_of
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,8 @@ class Suite:
         datasets, labels, backbones, evaluators: names on each axis.
         seeds: seeds of the runs.
         recipe: how every network is trained.
+        recipes: labels that have a recipe of their own, each with it.
+        tuning: how those recipes were chosen, None if they were not.
         train_fraction: share of the training images, 0 to 1.
         test_images: how many test images are measured, drawn evenly over classes; None for all.
         numerics: ``"exact"`` or ``"fast"``.
@@ -37,6 +40,8 @@ class Suite:
     evaluators: tuple[str, ...]
     seeds: tuple[int, ...] = (0,)
     recipe: Recipe = Recipe()
+    recipes: tuple[tuple[str, Recipe], ...] = ()
+    tuning: Tuning | None = None
     train_fraction: float = 1.0
     test_images: int | None = None
     numerics: str = "exact"
@@ -55,6 +60,21 @@ class Suite:
             raise InputError(f"test-images is {self.test_images!r}; expected 1 or more")
         if self.numerics not in NUMERICS_MODES:
             raise UnknownName("numerics", self.numerics, NUMERICS_MODES)
+        seen = set(self.seeds) & set(self.tuning.seeds if self.tuning else ())
+        if seen:
+            raise InputError(
+                f"suite {self.name!r}: seed {min(seen)} chose the recipes, so that its results would flatter them; "
+                "name other seeds with --seeds"
+            )
+
+    def recipe_of(self, label: str) -> Recipe:
+        """How networks of a label are trained."""
+        return dict(self.recipes).get(label, self.recipe)
+
+    @property
+    def untuned(self) -> tuple[str, ...]:
+        """Labels without a recipe of their own where others have one that was tuned."""
+        return tuple(label for label in self.labels if label not in dict(self.recipes)) if self.tuning else ()
 
     def changed(
         self,
@@ -95,8 +115,17 @@ class Suite:
                 raise InputError(f"{name} is {value!r}; expected a number")
         values = {"train_fraction": train_fraction, "test_images": test_images, "numerics": numerics}
         changes |= {name: value for name, value in values.items() if value is not None}
-        how = find_recipe(recipe) if isinstance(recipe, str) else recipe or self.recipe
-        return replace(self, recipe=how if epochs is None else how.with_epochs(epochs), **changes)
+        if recipe is not None:
+            # It is meant for all labels.
+            how = find_recipe(recipe) if isinstance(recipe, str) else recipe
+            changes |= {"recipe": how, "recipes": (), "tuning": None}
+        changed = replace(self, **changes)
+        return changed if epochs is None else changed.with_epochs(epochs)
+
+    def with_epochs(self, epochs: int) -> Suite:
+        """The suite with all recipes stretched or shortened, as :meth:`Recipe.with_epochs` does."""
+        recipes = tuple((label, recipe.with_epochs(epochs)) for label, recipe in self.recipes)
+        return replace(self, recipe=self.recipe.with_epochs(epochs), recipes=recipes)
 
     @staticmethod
     def load(name: str) -> Suite:
@@ -153,6 +182,8 @@ _SUITE_KEYS: Mapping[str, tuple[str, tuple[type, ...]]] = {
     "evaluator": ("evaluators", _NAMES),
     "seeds": ("seeds", (int, str, list)),
     "recipe": ("recipe", (str, dict)),
+    "recipes": ("recipes", (dict,)),
+    "tuning": ("tuning", (dict,)),
     "epochs": ("epochs", (int,)),
     "train-fraction": ("train_fraction", (int, float)),
     "test-images": ("test_images", (int,)),
@@ -187,8 +218,8 @@ def _table_of(name: str, bases: tuple[str, ...] = ()) -> dict[str, Any]:
         return table
     if not isinstance(base, str):
         raise InputError(f"suite file {name}: base is {base!r}; expected the name of a suite")
-    # A recipe is given whole, and a description is of one suite.
-    not_taken = {"description", *(("epochs",) if "recipe" in table else ())}
+    # A description is of one suite, and what was tuned of one recipe.
+    not_taken = {"description", *(("epochs", "recipes", "tuning") if "recipe" in table else ())}
     return {key: value for key, value in _table_of(base, (*bases, name)).items() if key not in not_taken} | table
 
 
@@ -207,9 +238,25 @@ def _suite_of(source: str, name: str, table: Mapping[str, Any]) -> Suite:
     values["seeds"] = _seeds_given(values.get("seeds", 1))
     recipe = values.get("recipe", "paper")
     values["recipe"] = recipe_of(source, recipe) if isinstance(recipe, dict) else find_recipe(recipe)
-    if "epochs" in values:
-        values["recipe"] = values["recipe"].with_epochs(values.pop("epochs"))
-    return Suite(name=name, **values)
+    epochs = values.pop("epochs", None)
+    if "tuning" in values:
+        values["tuning"] = tuning_of(source, values["tuning"])
+    values["recipes"] = _recipes(source, values["recipe"], values.get("recipes", {}), values.get("tuning"))
+    suite = Suite(name=name, **values)
+    return suite if epochs is None else suite.with_epochs(epochs)
+
+
+def _recipes(
+    source: str, recipe: Recipe, tables: Mapping[str, Any], tuning: Tuning | None
+) -> tuple[tuple[str, Recipe], ...]:
+    """The recipes that labels have for themselves: each changes that of the suite."""
+    found = []
+    for label, table in tables.items():
+        if not isinstance(table, dict):
+            raise InputError(f"suite file {source}: the recipe of {label} is {table!r}; expected a table")
+        own = changed_recipe(f"the recipe of {label} in {source}", recipe, table)
+        found.append((label, tuned_recipe(own, tuning) if tuning else own))
+    return tuple(found)
 
 
 def _seeds_given(seeds: int | str | Sequence[int]) -> tuple[int, ...]:

@@ -18,6 +18,7 @@ from labelbench.settings import use_settings
 if TYPE_CHECKING:
     from labelbench.leaderboard.leaderboard import Leaderboard
     from labelbench.running.planning import Plan
+    from labelbench.suite import Suite
 
 SOME_FAILED = 3
 
@@ -36,6 +37,8 @@ def run_suite(options: dict[str, Any], *, dry_run: bool) -> int:
         errors = Console(stderr=True)
         with Reporter(errors) as reporter:
             reporter.line(_headline(plan))
+            for line in _untuned(plan.suite):
+                reporter.line(line)
             outcome, board = carry_out(plan, results, reporter, overwrite=options["overwrite"], jobs=options["jobs"])
         output_console().print(to_rich(board, headline_last=True))
         for name in ("leaderboard.md", REPORT):
@@ -120,6 +123,16 @@ def _headline(plan: Plan) -> str:
     )
 
 
+def _untuned(suite: Suite) -> Iterator[str]:
+    """What is to be done with labels that the suite's tuning does not know."""
+    if suite.untuned:
+        named = " ".join(f"--label {label}" for label in suite.untuned)
+        yield (
+            f"not tuned: {', '.join(suite.untuned)}; compared with nothing that is. To tune: "
+            f"labelbench tune --suite {suite.name} {named} --output mine.toml, then --suite mine.toml"
+        )
+
+
 def _print_plan(plan: Plan, results: Results) -> None:
     from rich import box
     from rich.table import Table
@@ -147,4 +160,6 @@ def _print_plan(plan: Plan, results: Results) -> None:
     seeds = ", ".join(map(str, suite.seeds))
     numerics = plan.trainings[0].numerics if plan.trainings else "labels alone"
     console.print(Text(f"{_headline(plan)}; seeds {seeds}; recipe {suite.recipe.name}, {suite.recipe.epochs} epochs"))
+    for line in _untuned(suite):
+        console.print(Text(line))
     console.print(Text(f"numerics: {numerics}; results: {results.folder}"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from labelbench.recipes import RECIPES, Recipe
@@ -51,7 +51,7 @@ def settings_by_record(records: Iterable[Record]) -> list[str]:
         images, environment = facts["images"], facts["environment"]
         files = tuple(pair for pair in run.files if pair[0] in run.backbone or pair[0] in run.dataset)
         key = (
-            *(run.dataset, run.recipe, run.train_fraction, run.numerics, files, record.cell.test_images),
+            *(run.dataset, run.recipe.comparable, run.train_fraction, run.numerics, files, record.cell.test_images),
             *(images["fingerprint"], images["train"], images["test"]),
             *(environment["labelbench"], environment["torch"], _backbone_origin(record)),
         )
@@ -90,9 +90,12 @@ def _recipe_in_words(recipe: Recipe) -> str:
     """Name and epochs; a digest tells recipes apart that share both."""
     text = f"recipe {recipe.name}, {recipe.epochs} epochs"
     text += f", at least {recipe.minimum_steps:,} steps" if recipe.minimum_steps else ""
-    if recipe.name in RECIPES and recipe == RECIPES[recipe.name].with_epochs(recipe.epochs):
-        return text
-    return f"{text} ({digest_of(differences(recipe))[:6]})"
+    kept = recipe.comparable
+    usual = RECIPES.get(recipe.name)
+    if usual:
+        usual = replace(usual.with_epochs(recipe.epochs), tuned=kept.tuned, tuning=kept.tuning).comparable
+    text += "" if kept == usual else f" ({digest_of(differences(kept))[:6]})"
+    return f"{text}, tuned for each label: {recipe.tuning}" if recipe.tuned else text
 
 
 def group_of(record: Record, letter: str) -> Group:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from labelbench.recipes import RECIPES, Recipe
+from labelbench.recipes import Recipe, is_shipped
 from labelbench.results.store import Cell
 from labelbench.runs import RunSpec
+from labelbench.toml import toml_lines
 
 # Files of a suite that holds what no option can say.
 SUITE_FILE = "repeat.toml"
@@ -63,7 +63,7 @@ def repeats_of(run: RunSpec, cells: Iterable[Cell]) -> Iterator[Repeat]:
 def _repeat(run: RunSpec, evaluators: Iterable[str], test_images: int | None) -> Repeat:
     asked: dict[str, Any] = {"dataset": run.dataset, "label": run.label, "seeds": [run.seed]}
     machine: list[str] = []
-    named = not run.backbone or _is_shipped(run.recipe)
+    named = not run.backbone or is_shipped(run.recipe)
     if run.backbone:
         asked["backbone"] = run.backbone
         if named:
@@ -77,18 +77,14 @@ def _repeat(run: RunSpec, evaluators: Iterable[str], test_images: int | None) ->
     where = [*machine, "--results", RESULTS]
     if named:
         return Repeat(("run", *_options(asked), *where))
-    return Repeat(("run", "--suite", SUITE_FILE, *where), "\n".join([*_toml(asked), *_recipe_table(run.recipe), ""]))
-
-
-def _is_shipped(recipe: Recipe) -> bool:
-    """Whether name and epochs say all of it."""
-    base = RECIPES.get(recipe.name)
-    return base is not None and base.with_epochs(recipe.epochs) == recipe
+    return Repeat(
+        ("run", "--suite", SUITE_FILE, *where), "\n".join([*toml_lines(asked), *_recipe_table(run.recipe), ""])
+    )
 
 
 def _recipe_table(recipe: Recipe) -> Iterator[str]:
     yield "[recipe]"
-    yield from _toml({key.replace("_", "-"): value for key, value in recipe.settings.items()})
+    yield from toml_lines({key.replace("_", "-"): value for key, value in recipe.settings.items()})
 
 
 def _options(asked: Mapping[str, Any]) -> Iterator[str]:
@@ -98,10 +94,3 @@ def _options(asked: Mapping[str, Any]) -> Iterator[str]:
         texts = [f"{value[0]},"] if key == "seeds" else value if isinstance(value, list) else [str(value)]
         for text in texts:
             yield from (f"--{key}", text)
-
-
-def _toml(table: Mapping[str, Any]) -> Iterator[str]:
-    """Lines of TOML, whose texts, lists, numbers and truth values are those of JSON but for one mark."""
-    for key, value in table.items():
-        text = json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
-        yield f"{key} = {text}"

@@ -292,7 +292,7 @@ def run_facts(run: RunSpec) -> dict[str, Any]:
 def run_of(facts: Mapping[str, Any]) -> RunSpec:
     """The run that :func:`run_facts` described."""
     values = {key: value for key, value in facts.items() if key != "id"}
-    recipe = {**values["recipe"], "milestones": tuple(values["recipe"]["milestones"])}
+    recipe = {name: tuple(value) if isinstance(value, list) else value for name, value in values["recipe"].items()}
     return RunSpec(
         **{
             **values,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from labelbench.errors import PluginError, UnknownName
@@ -97,6 +97,19 @@ def plan(suite: Suite, numerics: Numerics, results: Results, overwrite: str = "m
     return Plan(suite, tuple(trainings), snapshots, tuple(needs), needs, todo_trainings, todo_cells, left_alone)
 
 
+def plan_of_trainings(suite: Suite, runs: Iterable[RunSpec], results: Results, overwrite: str = "missing") -> Plan:
+    """Plan trainings that nothing measures; see :func:`plan`."""
+    if overwrite not in OVERWRITE:
+        raise UnknownName("overwrite policy", overwrite, OVERWRITE)
+    trainings = tuple(dict.fromkeys(runs))
+    for run in trainings:
+        find_dataset(run.dataset)
+        for kind, name in (("label", run.label), ("backbone", run.backbone)):
+            plugins().find(kind, name)
+    todo = tuple(run for run in trainings if _training_is_missing(run, None, results, overwrite))
+    return Plan(suite, trainings, dict.fromkeys(trainings, ()), (), {}, todo, ())
+
+
 def _check_column(column: str, suite: Suite) -> None:
     """Refuse a column of the headline that no evaluator explains; those of evaluators not asked for stay empty."""
     asked = next((name for name in suite.evaluators if column.startswith(f"{name}/")), None)
@@ -128,7 +141,7 @@ def _runs(suite: Suite, numerics: Numerics) -> Iterator[RunSpec]:
                         backbone,
                         seed,
                         train_fraction=suite.train_fraction,
-                        recipe=suite.recipe,
+                        recipe=suite.recipe_of(label),
                         numerics=numerics,
                     )
 

@@ -1,0 +1,1 @@
+"""Equal tuning: the same grid and budget for every label, judged on validation images."""
