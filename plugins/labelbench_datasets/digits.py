@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
+from functools import partial
 from importlib.metadata import version
 
 import numpy as np
@@ -11,33 +12,39 @@ import numpy as np
 from labelbench import Dataset, ImageSource, InputError, hookimpl
 
 _NAMES = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+_SIZES = ("8", "16", "32")
 
 
 def digits(argument: str) -> Dataset:
-    """1,797 handwritten digits that come with scikit-learn, as 32x32 RGB; nothing to download."""
-    if argument:
-        raise InputError(f"data set digits:{argument} takes no argument; write digits alone")
+    """1,797 handwritten digits that come with scikit-learn, as 32x32 RGB; ``size=8``, ``16`` or ``32`` pixels."""
+    name, _, value = argument.partition("=")
+    if argument and (name != "size" or value not in _SIZES):
+        raise InputError(f"data set digits:{argument}; expected digits, or digits:size=N with N {', '.join(_SIZES)}")
+    size = int(value or 32)
     return Dataset(
-        "digits",
+        "digits" + f":{argument}" * bool(argument),
         _NAMES,
-        (32, 32),
+        (size, size),
         flip=False,
         # Measured on its training images.
         mean=(0.3055, 0.3055, 0.3055),
         std=(0.3761, 0.3761, 0.3761),
-        source=_source,
+        source=partial(_source, size),
     )
 
 
-def _source(report: Callable[[str, float], None]) -> ImageSource:
+def _source(size: int, report: Callable[[str, float], None]) -> ImageSource:
     installed = version("scikit-learn")
-    return ImageSource(f"digits of scikit-learn {installed}", ["scikit-learn", installed], _read)
+    kind = ["scikit-learn", installed, *([size] if size != 32 else [])]
+    return ImageSource(f"digits of scikit-learn {installed}", kind, partial(_read, size))
 
 
-def _read(report: Callable[[str, float], None]) -> tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]:
-    """8x8 pixels of 0 to 16, each made 4x4 pixels of 0 to 255, in three channels.
+def _read(
+    size: int, report: Callable[[str, float], None]
+) -> tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]:
+    """8x8 pixels of 0 to 16, each made a square of pixels of 0 to 255, in three channels.
 
-    Of each class, ordered by the SHA-256 of the pixels, the first fifth (rounded down) are the test images.
+    Of each class, ordered by the SHA-256 of its 32x32 pixels, the first fifth (rounded down) are the test images.
     """
     from sklearn.datasets import load_digits
 
@@ -50,7 +57,8 @@ def _read(report: Callable[[str, float], None]) -> tuple[tuple[np.ndarray, np.nd
     classes = classes.astype(np.int64)
     hashes = [hashlib.sha256(image.tobytes()).digest() for image in images]
     order = sorted(range(len(classes)), key=lambda number: (classes[number], hashes[number]))
-    images, classes = images[order], classes[order]
+    # Every size has the same test images.
+    images, classes = images[order, :: 32 // size, :: 32 // size], classes[order]
     sizes = np.bincount(classes)
     rank = np.arange(len(classes)) - np.searchsorted(classes, classes, side="left")
     test = rank < sizes[classes] // 5

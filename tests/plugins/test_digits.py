@@ -41,6 +41,16 @@ def test_they_have_the_fingerprint_that_results_are_made_with():
     assert find_dataset("digits").images().fingerprint == fingerprint
 
 
-def test_they_take_no_argument():
-    with pytest.raises(InputError, match="digits:8 takes no argument"):
+@pytest.mark.parametrize("size", [8, 16])
+def test_smaller_ones_are_the_same_images(size):
+    usual, small = find_dataset("digits").images(), find_dataset(f"digits:size={size}").images()
+    step = 32 // size
+    assert small.test.images.shape[1:] == (size, size, 3)
+    assert np.array_equal(small.test.images, usual.test.images[:, ::step, ::step])
+    assert np.array_equal(small.train.classes, usual.train.classes)
+    assert small.fingerprint != usual.fingerprint
+
+
+def test_other_arguments_are_refused():
+    with pytest.raises(InputError, match="expected digits, or digits:size=N with N 8, 16, 32"):
         find_dataset("digits:8")
