@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 from labelbench.datasets import Dataset
 from labelbench.errors import LabelbenchError, PluginError, one_line
 from labelbench.evaluation.evaluator import Evaluator
+from labelbench.evaluation.shown import Section
 from labelbench.labels import LabelSet
 from labelbench.plugins import Entry, plugins
 
@@ -71,12 +72,24 @@ def evaluator(name: str) -> Evaluator:
     return _made("evaluator", name, Evaluator)[1]  # type: ignore[type-abstract]
 
 
+def evaluator_here(name: str) -> Evaluator | None:
+    """The evaluator, which says how its scores are shown; None where its plugin is not here."""
+    try:
+        return evaluator(name)
+    except LabelbenchError:
+        return None
+
+
 def explanations(name: str) -> Mapping[str, str]:
     """What an evaluator says of its scores; nothing where its plugin is not here."""
-    try:
-        return evaluator(name).explanations
-    except LabelbenchError:
-        return {}
+    made = evaluator_here(name)
+    return made.explanations if made else {}
+
+
+def section_of(name: str) -> Section:
+    """Where in a report the charts of an evaluator stand: where it says, else under its name."""
+    made = evaluator_here(name)
+    return (made.section if made else None) or Section(name.partition(":")[0])
 
 
 def _made(

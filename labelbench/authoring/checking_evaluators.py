@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from labelbench.authoring.checking_shown import what_is_not_measured
 from labelbench.authoring.evaluator_bench import Bench
 from labelbench.authoring.findings import Report, in_words
 from labelbench.authoring.process_watch import ProcessWatch
@@ -80,6 +81,7 @@ def examine_evaluator(name: str, report: Report, watch: ProcessWatch, thorough: 
     unexplained = _unexplained(made, measured)
     if unexplained:
         report.noted("explanations", f"none for {in_words(unexplained)}; `labelbench leaderboard --explain` shows them")
+    report.check("shown", what_is_not_measured(made, measured), "all that is declared to be shown is measured")
     report.check("record", _record(measured), "details are JSON, arrays are numbers")
     report.check("resumed", _resumed(repeated), "the same when stored parts are read back")
 

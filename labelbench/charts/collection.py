@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
+from labelbench.charts.curves import curve_charts
 from labelbench.charts.data import Chart, Panel
-from labelbench.charts.features import feature_charts
-from labelbench.charts.scores import score_charts
+from labelbench.charts.scatters import scatter_charts
 from labelbench.charts.trainings import learning_curves, trainings_of
 from labelbench.leaderboard.leaderboard import Leaderboard
 from labelbench.results.store import Results
@@ -19,8 +19,7 @@ from labelbench.results.store import Results
 def charts_of(results: Results, board: Leaderboard | None = None) -> tuple[Chart, ...]:
     """Every chart for which a results folder holds measurements; equal folders give equal charts.
 
-    Accuracy against epsilon, data efficiency, learning curves and views of features, each for every data set and
-    backbone, in this order.
+    What evaluators declare, and learning curves, each for every data set and backbone, in the order of their sections.
 
     Args:
         results: the folder.
@@ -30,7 +29,12 @@ def charts_of(results: Results, board: Leaderboard | None = None) -> tuple[Chart
         InputError: a file in the folder is damaged or no record.
     """
     board = board or Leaderboard.of(results)
-    return (*score_charts(board), *learning_curves(trainings_of(results)), *feature_charts(results, board.legend))
+    charts = (
+        *curve_charts(board),
+        *learning_curves(trainings_of(results)),
+        *scatter_charts(results, board.legend),
+    )
+    return tuple(sorted(charts, key=lambda chart: (chart.section.order, chart.section.title)))
 
 
 def only_labels(charts: Iterable[Chart], labels: Iterable[str]) -> tuple[Chart, ...]:

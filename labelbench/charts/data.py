@@ -6,12 +6,15 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from labelbench.evaluation.shown import Section
 from labelbench.results.tables import shown_label
 from labelbench.runs import slug
 
 KINDS = ("line", "scatter")
 # The label that all others are compared with.
 REFERENCE = "category"
+# Below so many seeds they are drawn one by one: a band of one degree of freedom spans 0 to 100 % and says nothing.
+FEW_SEEDS = 5
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,7 @@ class Series:
         classes: class of each point of a scatter, which gets a colour by it; empty in a line.
         identity: digits of the label's targets where the name stands for several, else empty.
         settings: letter of the leaderboard's legend, if the chart holds several settings of a label, else empty.
+        seeds: as many values for each seed, where they are few enough to be drawn one by one, in place of the interval.
 
     Raises:
         ValueError: lengths that differ, or an x that is not finite.
@@ -39,6 +43,7 @@ class Series:
     classes: tuple[int, ...] = ()
     identity: str = ""
     settings: str = ""
+    seeds: tuple[tuple[float | None, ...], ...] = ()
 
     @property
     def name(self) -> str:
@@ -47,7 +52,8 @@ class Series:
         return f"{name} ({self.settings})" if self.settings else name
 
     def __post_init__(self) -> None:
-        lengths = {len(values) for values in (self.y, self.low or self.x, self.high or self.x, self.classes or self.x)}
+        beside = (self.y, self.low or self.x, self.high or self.x, self.classes or self.x, *self.seeds)
+        lengths = {len(values) for values in beside}
         if lengths != {len(self.x)} or bool(self.low) != bool(self.high):
             raise ValueError(f"series {self.name!r} has {len(self.x)} x and other lengths beside it: {sorted(lengths)}")
         if not all(map(math.isfinite, self.x)):
@@ -80,8 +86,10 @@ class Chart:
         panels: in reading order.
         log_x: whether x has a logarithmic axis; no x is 0 then.
         percent: whether y are shares, 0 to 1, shown as 0 to 100 %.
-        note: what must be known to read it (seeds, intervals, settings), in sentences.
+        note: what must be known to read it, in sentences.
+        spread: what is drawn beside the means (intervals, single seeds), in a sentence; empty if nothing is.
         columns: panels in a row where a row means something (one label, say), 0 where any number will do.
+        section: where in a report it stands.
     """
 
     figure: str
@@ -95,7 +103,14 @@ class Chart:
     log_x: bool = False
     percent: bool = False
     note: str = ""
+    spread: str = ""
     columns: int = 0
+    section: Section = Section("Charts")
+
+    @property
+    def explained(self) -> str:
+        """Everything that must be known to read it, in sentences."""
+        return " ".join(filter(None, (self.note, self.spread)))
 
     @property
     def name(self) -> str:

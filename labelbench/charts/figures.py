@@ -106,7 +106,12 @@ def _line_figure(chart: Chart, styles: Mapping[str, Style]) -> Figure:
 def _draw_line(axes: Axes, series: Series, style: Style, shade: float) -> Line2D:
     y = np.array([np.nan if value is None else value for value in series.y])
     order = 3 if style.bold else 2
-    if series.low:
+    if series.seeds:
+        # A band of so few would span everything.
+        for values in series.seeds:
+            single = np.array([np.nan if value is None else value for value in values])
+            axes.plot(series.x, single, color=style.colour, linewidth=0.5, alpha=0.45, zorder=1)
+    elif series.low:
         low, high = (
             np.array([np.nan if value is None else value for value in bound]) for bound in (series.low, series.high)
         )

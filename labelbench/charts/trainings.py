@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import statistics
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from labelbench.charts.data import Chart, Panel, Series, ordered
+from labelbench.charts.curves import spread_in_words
+from labelbench.charts.data import FEW_SEEDS, Chart, Panel, Series, ordered
 from labelbench.errors import one_line
+from labelbench.evaluation.shown import Section
 from labelbench.files import damaged, read_json
 from labelbench.results.grouping import ambiguous_labels, group_of, identity_shown, settings_by_record
 from labelbench.results.spread import t_interval
 from labelbench.results.store import Cell, Record, Results, run_of
 from labelbench.runs import RunSpec
+
+SECTION = Section("Learning curves", "How fast is each label learnt?", order=30)
 
 
 @dataclass(frozen=True)
@@ -82,6 +86,8 @@ def learning_curves(trainings: Sequence[Training]) -> Iterator[Chart]:
         panels = tuple(Panel(titles[words], _curves(by_settings[words])) for words in sorted(by_settings))
         panels = tuple(panel for panel in panels if panel.series)
         if panels:
+            labels = (Counter(one.run.label for one in group) for group in by_settings.values())
+            counts = {count for each in labels for count in each.values()}
             yield Chart(
                 "learning-curves",
                 dataset,
@@ -92,7 +98,9 @@ def learning_curves(trainings: Sequence[Training]) -> Iterator[Chart]:
                 "validation accuracy, %",
                 panels,
                 percent=True,
-                note=" ".join(_notes([one for group in by_settings.values() for one in group])),
+                note=" ".join(_diverged(one for group in by_settings.values() for one in group)),
+                spread=spread_in_words(counts, over_images=False),
+                section=SECTION,
             )
 
 
@@ -133,17 +141,13 @@ def _curves(trainings: Sequence[Training]) -> tuple[Series, ...]:
                 low=tuple(low for low, _ in bounds),
                 high=tuple(high for _, high in bounds),
                 identity=identity_shown(group, ambiguous),
+                seeds=tuple(zip(*epochs, strict=True)) if 1 < len(members) < FEW_SEEDS else (),
             )
         )
     return ordered(curves)
 
 
-def _notes(trainings: Sequence[Training]) -> Iterator[str]:
-    seeds = sorted({training.run.seed for training in trainings})
-    if len(seeds) == 1:
-        yield "One seed (n = 1)."
-    else:
-        yield f"Mean over up to n = {len(seeds)} seeds; bands: 95 % t-intervals over seeds."
+def _diverged(trainings: Iterable[Training]) -> Iterator[str]:
     for training in sorted(trainings, key=lambda one: (one.run.label, one.run.seed)):
         if training.diverged:
             yield f"{training.run.label} seed {training.run.seed} diverged after epoch {len(training.accuracy)}."

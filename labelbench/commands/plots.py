@@ -89,7 +89,7 @@ def _asked(
     if not wanted and EXAMPLES not in options["figures"]:
         raise InputError(f"{results.folder} holds nothing that could be drawn; `labelbench run` makes results")
     for chart in wanted:
-        yield chart.name, f"{chart.title}. {chart.note}", partial(chart_figure, chart, styles)
+        yield chart.name, f"{chart.title}. {chart.explained}", partial(chart_figure, chart, styles)
     if EXAMPLES in options["figures"]:
         with use_settings(settings_of(options)):
             strips = strips_of(
@@ -130,6 +130,7 @@ def _check_labels(results: Results, labels: Sequence[str]) -> None:
 
 def _without_intervals(chart: Chart) -> Chart:
     panels = (
-        Panel(panel.title, tuple(replace(series, low=(), high=()) for series in panel.series)) for panel in chart.panels
+        Panel(panel.title, tuple(replace(series, low=(), high=(), seeds=()) for series in panel.series))
+        for panel in chart.panels
     )
-    return replace(chart, panels=tuple(panels), note=chart.note.replace("bands: ", "not shown: "))
+    return replace(chart, panels=tuple(panels), spread="")

@@ -8,6 +8,8 @@ from typing import Any
 
 from labelbench.charts.data import Chart, Series
 from labelbench.charts.styles import CLASS_COLOURS, Style
+from labelbench.evaluation.shown import Section
+from labelbench.runs import slug
 
 
 @dataclass(frozen=True)
@@ -15,38 +17,25 @@ class ChartSection:
     """Charts that answer one question.
 
     Attributes:
-        id: of the heading.
-        title: in words.
-        question: that the charts answer.
+        section: title and question.
         charts: in their order.
     """
 
-    id: str
-    title: str
-    question: str
+    section: Section
     charts: tuple[Chart, ...]
 
-
-# id, title, question, how the names of its charts begin
-_SECTIONS = (
-    (
-        *("robustness", "Accuracy against epsilon"),
-        "How much accuracy is left under attack? The paper's attacks and those that follow the decoder, side by side.",
-        ("accuracy-epsilon",),
-    ),
-    ("data-efficiency", "Data efficiency", "How much accuracy does less training data give?", ("data-efficiency",)),
-    ("learning-curves", "Learning curves", "How fast is each label learnt?", ("learning-curves",)),
-    ("features", "Features", "When do classes part in the space of the features?", ("feature-views",)),
-)
+    @property
+    def id(self) -> str:
+        """Of the heading."""
+        return f"charts-{slug(self.section.title.lower())}"
 
 
 def chart_sections(charts: Sequence[Chart]) -> list[ChartSection]:
-    """The charts in their sections; sections without any are left out."""
-    found = [
-        ChartSection(name, title, question, tuple(chart for chart in charts if chart.figure.startswith(beginnings)))
-        for name, title, question, beginnings in _SECTIONS
+    """The charts in their sections, in order."""
+    return [
+        ChartSection(section, tuple(chart for chart in charts if chart.section == section))
+        for section in dict.fromkeys(chart.section for chart in charts)
     ]
-    return [section for section in found if section.charts]
 
 
 def chart_facts(chart: Chart, classes: Mapping[str, Sequence[str]]) -> dict[str, Any]:
@@ -57,7 +46,7 @@ def chart_facts(chart: Chart, classes: Mapping[str, Sequence[str]]) -> dict[str,
         classes: names of the classes of each data set, where they are known.
     """
     panels = [{"title": panel.title, "series": [_series(one) for one in panel.series]} for panel in chart.panels]
-    facts = asdict(chart) | {"name": chart.name, "panels": panels}
+    facts = asdict(chart) | {"name": chart.name, "panels": panels, "section": chart.section.title}
     if chart.kind == "scatter":
         count = 1 + max((index for panel in chart.panels for one in panel.series for index in one.classes), default=0)
         names = list(classes.get(chart.dataset, ())) or [f"class {index}" for index in range(count)]
@@ -75,7 +64,8 @@ def style_facts(styles: Mapping[str, Style]) -> dict[str, Any]:
 
 def _series(series: Series) -> dict[str, Any]:
     rounded = {axis: [_rounded(value) for value in getattr(series, axis)] for axis in ("x", "y", "low", "high")}
-    return {"name": series.name, "label": series.label, **rounded, "classes": list(series.classes)}
+    seeds = [[_rounded(value) for value in each] for each in series.seeds]
+    return {"name": series.name, "label": series.label, **rounded, "seeds": seeds, "classes": list(series.classes)}
 
 
 def _rounded(value: float | None) -> float | None:

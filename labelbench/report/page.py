@@ -27,10 +27,10 @@ from labelbench.leaderboard.leaderboard import Leaderboard
 from labelbench.leaderboard.pages import READING, sections_of
 from labelbench.report.charts import chart_facts, chart_sections, style_facts
 from labelbench.report.labels import build_anew, galleries
+from labelbench.report.repeat import SUITE_FILE
 from labelbench.report.runs import run_views
 from labelbench.report.summary import answers_of, claim_views
 from labelbench.report.tables import TableView, narrowed
-from labelbench.results.repeat import SUITE_FILE
 from labelbench.results.store import Record, Results
 from labelbench.runs import RunSpec
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from labelbench.charts.trainings import Training
-from labelbench.results.repeat import Repeat, repeats_of
+from labelbench.report.repeat import Repeat, repeats_of
 from labelbench.results.store import Record
 from labelbench.results.tables import shown_number
 from labelbench.runs import RunSpec

@@ -39,6 +39,7 @@ def save(tmp_path: Path) -> Callable[..., Results]:
         notes: tuple[str, ...] = (),
         diverged: bool = False,
         test_images: int | None = None,
+        at: float | None = None,
         **run: Any,
     ) -> Results:
         spec = RunSpec("digits", label, backbone, seed, **{"numerics": Numerics(threads=2), **run})
@@ -52,6 +53,7 @@ def save(tmp_path: Path) -> Callable[..., Results]:
             (0.4, 0.6) if value is not None else None,
             100,
             "" if value is not None else "nothing to see",
+            at,
         )
         facts = {
             "evaluator": {"settings": {}, "plugin": "labelbench 0.1.0"},
@@ -121,8 +123,9 @@ def _run(folder: Path, *args: str, env: dict[str, str] | None = None, **options:
 
 
 HOSTILE = """
+from dataclasses import dataclass
 import numpy as np
-from labelbench import LabelSet, hookimpl
+from labelbench import Axes, Curve, Evaluator, LabelSet, Measurement, Score, Section, hookimpl
 
 def hostile(dataset, argument):
     "<script>alert(2)</script>"
@@ -132,6 +135,27 @@ def hostile(dataset, argument):
 @hookimpl
 def register_labels():
     return {"<img src=x onerror=alert(1)>": hostile, "../x": hostile}
+
+@dataclass(frozen=True)
+class Dimmed(Evaluator):
+    curves = (Curve("dimmed", Axes("brightness", "Accuracy <i>in the dark</i>", "<i>brightness", "share"), "<b>a"),)
+    section = Section("Light", "How much light does a label need?")
+
+    def evaluate(self, context):
+        import torch
+
+        pixels = torch.from_numpy(np.array(context.test.images)).permute(0, 3, 1, 2) / 255
+        scores = []
+        for light in (0.25, 0.5, 1.0):
+            with torch.no_grad():
+                read = context.labels.nearest(context.trained().network(pixels * light)).numpy()
+            hits = int((read == context.test.classes).sum())
+            scores.append(Score.share(f"dimmed/{light}", hits, len(read), at=light))
+        return Measurement(scores)
+
+@hookimpl
+def register_evaluators():
+    return {"dimmed": lambda argument: Dimmed()}
 """
 
 
@@ -141,7 +165,7 @@ def hostile_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("hostile") / "inner"
     folder.mkdir()
     settings = {"LABELBENCH_OFFLINE": "1", "LABELBENCH_CACHE": str(tmp_path_factory.getbasetemp() / "cache")}
-    evaluators = ("accuracy", "attacks-paper", "feature-views", "label-statistics")
+    evaluators = ("accuracy", "attacks-paper", "dimmed", "feature-views", "label-statistics")
     done = _run(
         folder,
         *("run", "--device", "cpu", "--threads", "1", "--dataset", "digits", "--backbone", "resnet8"),

@@ -48,12 +48,12 @@ MAY_IMPORT: dict[str, set[str]] = {
     "claims": {"errors", "recipes", "results"},
     "leaderboard": {"errors", "runs", "machine", "evaluation", "results", "claims"},
     "charts": {
-        *("errors", "files", "labels", "runs", "machine", "attacks", "training", "evaluation", "results"),
-        *("running", "leaderboard"),
+        *("errors", "files", "labels", "runs", "machine", "attacks", "training", "evaluation", "registry"),
+        *("results", "running", "leaderboard"),
     },
     "report": {
-        *("errors", "settings", "files", "datasets", "labels", "runs", "registry", "results", "claims"),
-        *("leaderboard", "charts"),
+        *("errors", "settings", "files", "toml", "datasets", "labels", "recipes", "runs", "evaluation", "plugins"),
+        *("registry", "results", "claims", "leaderboard", "charts"),
     },
     "api": {"errors", "settings", "files", "suite", "machine", "results", "running", "leaderboard", "report"},
     "authoring": {

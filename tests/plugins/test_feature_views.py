@@ -167,7 +167,7 @@ def test_moments_at_one_epoch_are_computed_once(digit_bench: Callable[..., Any])
     assert [score.name for score in found.scores] == [
         f"{kind}/{name}" for kind in ("knn", "silhouette", "separation") for name in NAMES
     ]
-    assert found["knn/10%"].value == found["knn/50%"].value and found["knn/10%"].value > 0.8
+    assert found["knn/10%"].value == found["knn/50%"].value and found["knn/10%"].value > 0.7
     assert found.arrays["tsne"].shape == (5, 60, 2) and found.arrays["tsne"].dtype == np.float32
     assert np.array_equal(found.arrays["tsne"][0], found.arrays["tsne"][2])
     assert found.arrays["classes"].tolist() == bench.test.classes.tolist()

@@ -52,7 +52,8 @@
       if (this.chart.panels.some((panel) => panel.series.some((one) => one.low.length))) {
         const box = made("input", { type: "checkbox", checked: this.bands });
         box.addEventListener("change", () => { this.bands = box.checked; this.draw(); });
-        entries.push(made("label", {}, box, "95 % intervals"));
+        const few = this.chart.panels.some((panel) => panel.series.some((one) => one.seeds.length));
+        entries.push(made("label", {}, box, few ? "single seeds, intervals" : "95 % intervals"));
       }
       place.replaceChildren(...entries);
     }

@@ -40,7 +40,14 @@ const drawing = (() => {
       const style = styles[one.name];
       const colour = colourOf(style, look);
       const [y, low, high] = [one.y, one.low, one.high].map(scaled);
-      if (bands && low.length) {
+      if (bands && one.seeds.length) {
+        for (const values of one.seeds) {
+          found.push({
+            type: "scatter", mode: "lines", hoverinfo: "skip", x: one.x, y: scaled(values),
+            line: { color: css(colour, 0.4), dash: style.dash, width: 0.8 },
+          });
+        }
+      } else if (bands && low.length) {
         for (const [from, to] of stretches(low)) {
           const x = one.x.slice(from, to);
           found.push({
@@ -111,10 +118,10 @@ const drawing = (() => {
       ...base,
       margin: { l: 48, r: 8, t: 8, b: 44 },
       xaxis: {
-        ...axis, type: chart.log_x ? "log" : "linear", title: { text: chart.x_title },
+        ...axis, type: chart.log_x ? "log" : "linear", title: { text: plain(chart.x_title) },
         ...(ticks ? { tickvals: ticks, ticktext: ticks.map(String) } : { nticks: 8 }),
       },
-      yaxis: { ...axis, title: { text: chart.y_title }, ...(chart.percent ? { range: [-3, 103] } : {}) },
+      yaxis: { ...axis, title: { text: plain(chart.y_title) }, ...(chart.percent ? { range: [-3, 103] } : {}) },
     };
   }
 

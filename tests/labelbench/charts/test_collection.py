@@ -20,6 +20,12 @@ from labelbench.runs import Numerics, RunSpec
 LABELS = ("speech", "category", "constant")
 
 
+def place_of(name: str) -> float | None:
+    """Where on its axis a score of this name was measured: evaluators say the number, and name scores by it."""
+    number = name.split("/")[1] if "/" in name else name
+    return float(number[:-1]) / 100 if number.endswith("%") else float(number) if "/" in name else None
+
+
 class Folder:
     """A results folder filled by hand, through the same methods as a real one."""
 
@@ -38,7 +44,7 @@ class Folder:
         }
 
     def measure(self, run: RunSpec, evaluator: str, values: dict[str, float], /, **arrays: np.ndarray) -> None:
-        scores = tuple(Score.share(name, round(200 * value), 200) for name, value in values.items())
+        scores = tuple(Score.share(name, round(200 * value), 200, at=place_of(name)) for name, value in values.items())
         self.results.save_measurement(Cell(run, evaluator, 1), Measurement(scores, arrays), self.facts(run))
 
     def train(self, run: RunSpec, accuracy: list[float], status: str = "done") -> None:
@@ -116,12 +122,17 @@ def test_intervals_are_over_test_images_with_one_seed_and_over_seeds_with_more(f
     assert (found["speech"].low[0], found["speech"].high[0]) == pytest.approx((max(0, expected[0]), expected[1]))
     wilson = Score.share("1%", 60, 200).interval
     assert wilson is not None and (found["category"].low[0], found["category"].high[0]) == pytest.approx(wilson)
-    assert "n = 1 to 3 seeds" in chart.note
+    assert chart.spread == (
+        "Mean over n = 1 to 3 seeds; thin lines: single seeds; bands where n = 1: 95 % intervals over test images."
+    )
+    # Three seeds are drawn one by one: a band over so few would span everything.
+    assert [line[0] for line in found["speech"].seeds] == pytest.approx([0.3, 0.4, 0.5]) and not found["category"].seeds
 
 
 def test_what_was_not_measured_is_a_gap(folder: Folder) -> None:
     run = folder.run("constant")
-    scores = (Score.share("1%", 20, 200), Score("2%", None, "share", note="the training diverged"))
+    diverged = Score("2%", None, "share", note="the training diverged", at=0.02)
+    scores = (Score.share("1%", 20, 200, at=0.01), diverged)
     folder.results.save_measurement(Cell(run, "data-efficiency", 1), Measurement(scores), folder.facts(run))
     (chart,) = folder.charts.values()
     assert series_of(chart, "")["constant"].y == (0.1, None)
@@ -147,6 +158,7 @@ def test_learning_curves_are_means_over_seeds(folder: Folder) -> None:
     # Epochs that some seed did not reach would be means of other networks.
     assert found["speech"].x == (1.0, 2.0) and found["speech"].y == pytest.approx((0.2, 0.5))
     assert found["speech"].low[1] == found["speech"].high[1] == 0.5
+    assert found["speech"].seeds == ((0.1, 0.5), (0.3, 0.5))
     assert "speech seed 1 diverged after epoch 2." in chart.note
 
 

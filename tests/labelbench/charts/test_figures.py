@@ -125,7 +125,7 @@ def test_drawing_leaves_matplotlib_as_it_was() -> None:
 def test_the_command_names_draws_and_refuses(
     command: Callable[..., subprocess.CompletedProcess[str]], save: Callable[..., object], tmp_path: Path
 ) -> None:
-    save("category", value=0.8, score="100%", evaluator="data-efficiency")
+    save("category", value=0.8, score="100%", evaluator="data-efficiency", at=1.0)
     names = command("plot", "results")
     assert names.stdout.split() == ["data-efficiency-digits-resnet8", "adversarial-examples"]
     done = command("plot", "results", "--figure", "data-efficiency", "--output", "one.png")

@@ -108,7 +108,7 @@ def test_labels_are_chosen_for_tables_charts_pictures_and_runs(browser: Any, rep
 def test_data_sets_and_backbones_are_chosen_where_there_are_several(browser: Any, save: Callable[..., Results]) -> None:
     for backbone in ("resnet8", "vgg19"):
         for label in ("category", "speech"):
-            results = save(label, backbone=backbone, evaluator="data-efficiency", score="10%")
+            results = save(label, backbone=backbone, evaluator="data-efficiency", score="10%", at=0.1)
     with opened(browser, write_report(results)) as page:
         assert page.locator("select").count() == 1
         charts = page.locator("figure.chart:visible h3")
@@ -178,9 +178,27 @@ def test_everything_is_reached_and_named_without_a_mouse(browser: Any, report: P
         unnamed = "found => found.filter((one) => !one.labels.length).map((one) => one.outerHTML)"
         assert page.locator("input, select").evaluate_all(unnamed) == []
         assert page.locator(".scroll:not([tabindex='0'])").count() == 0
-        page.locator("#learning-curves .numbers summary").press("Enter")
-        page.wait_for_selector("#learning-curves .numbers tbody tr")
-        assert page.locator("#learning-curves .numbers tbody tr").count() == 5 * 8
+        page.locator("#charts-learning-curves .numbers summary").press("Enter")
+        page.wait_for_selector("#charts-learning-curves .numbers tbody tr")
+        assert page.locator("#charts-learning-curves .numbers tbody tr").count() == 5 * 8
+
+
+def test_a_plugin_s_evaluator_has_its_curve_in_a_section_of_its_own(browser: Any, hostile_run: Path) -> None:
+    with opened(browser, hostile_run / "results" / "report.html") as page:
+        assert page.locator("nav a", has_text="Light").get_attribute("href") == "#charts-light"
+        assert page.locator("#charts-light > p").inner_text() == "How much light does a label need?"
+        assert lines(page, "brightness") == ["category", "../x", "&lt;img src=x onerror=alert(1)&gt;"]
+        figure = page.locator("#charts-light figure")
+        assert figure.locator("h3").inner_text() == "Accuracy <i>in the dark</i>: digits, resnet8"
+        assert figure.locator("h4").inner_text() == "<b>a"
+        plot = "document.querySelector('#charts-light .plot')"
+        assert page.evaluate(f"{plot}.data.find((one) => one.name === 'category').x") == [25, 50, 100]
+        assert page.evaluate(f"{plot}.layout.xaxis.title.text") == "&lt;i&gt;brightness, %"
+        # Where nothing is dimmed, the curve ends at the plain accuracy of the leaderboard.
+        figure.locator(".numbers summary").click()
+        last = figure.locator(".numbers tbody tr", has_text="category").last.locator("td").nth(3).inner_text()
+        cells = page.locator("#tables details.table").first.locator("tr[data-label=category] td.number")
+        assert any(text.strip().startswith(f"{last} [") for text in cells.all_text_contents())
 
 
 def test_names_of_a_plugin_are_shown_and_do_nothing(browser: Any, hostile_run: Path) -> None:

@@ -79,7 +79,7 @@ def test_every_part_is_there(published: str) -> None:
     board, page = Leaderboard.of(results), Page(published)
     headings = {attributes["id"] for tag, attributes in page.elements if tag == "section"}
     assert headings == {
-        *("answer", "leaderboard", "claims", "robustness", "learning-curves", "features"),
+        *("answer", "leaderboard", "claims", "charts-robustness", "charts-learning-curves", "charts-features"),
         *("labels", "tables", "runs", "settings"),
     }
     links = {value for value in page.values("href") if value and value.startswith("#")}

@@ -20,7 +20,7 @@ from labelbench.machine.hardware import cpp_compiler
 from labelbench.machine.numerics import resolve_numerics
 from labelbench.optimizers import SGD, Muon
 from labelbench.recipes import RECIPES, Recipe
-from labelbench.results.repeat import SUITE_FILE, Repeat, repeats_of
+from labelbench.report.repeat import SUITE_FILE, Repeat, repeats_of
 from labelbench.results.store import Results
 from labelbench.running.planning import Plan, cell_of
 from labelbench.runs import RunSpec
