@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
@@ -16,6 +17,24 @@ from labelbench.runs import RunSpec, derived_seed
 def to_pixels(images: Tensor) -> Tensor:
     """``(batch, height, width, 3)`` uint8 to ``(batch, 3, height, width)`` float32 in [0, 1], channels last."""
     return images.permute(0, 3, 1, 2).float().div_(255)
+
+
+def _padded(split: Split, chosen: np.ndarray | slice, padding: int) -> tuple[Tensor, Tensor]:
+    """Images with a black border, and their classes."""
+    pad = ((0, 0), (padding, padding), (padding, padding), (0, 0))
+    return torch.from_numpy(np.pad(split.images[chosen], pad)), torch.from_numpy(np.array(split.classes[chosen]))
+
+
+# On GPUs all images of a split lie once for all trainings, by padding and device.
+_SHARED: WeakKeyDictionary[Split, dict[tuple[int, torch.device], tuple[Tensor, Tensor]]] = WeakKeyDictionary()
+
+
+def _shared(split: Split, padding: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    kept = _SHARED.setdefault(split, {})
+    if (padding, device) not in kept:
+        images, classes = _padded(split, slice(None), padding)
+        kept[padding, device] = images.to(device), classes.to(device)
+    return kept[padding, device]
 
 
 class Batches:
@@ -41,14 +60,18 @@ class Batches:
         self.run = run
         self.flip = flip and run.recipe.flip
         self.padding = run.recipe.crop_padding
-        pad = ((0, 0), (self.padding, self.padding), (self.padding, self.padding), (0, 0))
         ordered = np.sort(indices)  # a memory map is read fastest in its own order
-        self.images = torch.from_numpy(np.pad(split.images[ordered], pad)).to(device)
-        self.classes = torch.from_numpy(np.array(split.classes[ordered])).to(device)
+        self._numbers: Tensor | None = None
+        if device.type == "cuda":
+            self.images, self.classes = _shared(split, self.padding, device)
+            self._numbers = torch.from_numpy(ordered).to(device)
+        else:
+            self.images, self.classes = _padded(split, ordered, self.padding)
+            self.images, self.classes = self.images.to(device), self.classes.to(device)
         self.passes = run.recipe.passes_per_epoch(len(ordered))
         self.steps_per_pass = run.recipe.steps_per_pass(len(ordered))
         self.steps = self.passes * self.steps_per_pass
-        count = len(ordered)
+        self._count = count = len(ordered)
         self._order = torch.zeros(count, dtype=torch.int64, device=device)
         self._corners = torch.zeros(count, 2, dtype=torch.int64, device=device)
         self._mirrored = torch.zeros(count, dtype=torch.bool, device=device)
@@ -71,7 +94,7 @@ class Batches:
             step: steps of this pass that are done already.
         """
         generator = torch.Generator().manual_seed(derived_seed(self.run.seed, "order", number))
-        count = len(self.images)
+        count = self._count
         order = torch.randperm(count, generator=generator)
         corners = torch.randint(0, 2 * self.padding + 1, (count, 2), generator=generator)
         mirrored = torch.rand(count, generator=generator) < (0.5 if self.flip else 0.0)
@@ -89,7 +112,7 @@ class Batches:
 
     def size_of(self, step: int) -> int:
         """Images of a step of a pass, counted from 0."""
-        return self.run.recipe.images_of_step(step, len(self.images))
+        return self.run.recipe.images_of_step(step, self._count)
 
     def take(self, count: int) -> tuple[Tensor, Tensor]:
         """The next batch, and its learning rate in :attr:`rate`.
@@ -106,6 +129,8 @@ class Batches:
         columns = self._corners[chosen, 1, None] + torch.where(
             self._mirrored[chosen, None], self._columns.flip(0), self._columns
         )
+        if self._numbers is not None:
+            chosen = self._numbers[chosen]
         images = self.images[chosen[:, None, None], rows[:, :, None], columns[:, None, :]]
         for counter in {self._step, self._rate_step}:
             counter += 1

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict
+from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -20,6 +22,7 @@ from labelbench.files import disk_errors, write_atomic
 from labelbench.labels import LabelSet
 from labelbench.networks import Network
 from labelbench.runs import RunSpec
+from labelbench.training.device import HostCopies
 from labelbench.training.listeners import Course, Listener
 from labelbench.training.result import Epoch, Trained
 
@@ -46,6 +49,7 @@ class Files(Listener):
         self._folder = folder
         self._checkpoint = folder / "checkpoint.safetensors"
         self._snapshots = snapshots
+        self._writing: Future[None] | None = None
 
     def resume(self, trainer: Resumable) -> None:
         """Put the trainer where its checkpoint ends, if there is one.
@@ -69,15 +73,31 @@ class Files(Listener):
         """Write the snapshots of this moment, and the checkpoint unless the network itself comes next."""
         state = course.state_dict()
         for file in self._moments(course.run)[epoch.epoch]:
-            write_atomic(file, packed(state["network"], {**course.identity, **_curve(course)}))
+            self._write(file, state["network"], {**course.identity, **_curve(course)})
         if epoch.epoch < course.run.recipe.epochs:
             tensors = {f"{part}.{name}": one for part in _TENSORS for name, one in state.pop(part).items()}
-            write_atomic(self._checkpoint, packed(tensors, {**course.identity, **state}))
+            self._write(self._checkpoint, tensors, {**course.identity, **state}, if_idle=True)
 
     def on_end(self, course: Course, trained: Trained) -> None:
         """Write the finished network."""
+        if self._writing:
+            self._writing.result()
         metadata = {**course.identity, **_curve(course), "diverged": trained.diverged}
         write_atomic(self._folder / "network.safetensors", packed(trained.network.state_dict(), metadata))
+
+    def _write(
+        self, file: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, Any], *, if_idle: bool = False
+    ) -> None:
+        """Write at once; from a GPU a thread does it, and ``if_idle`` leaves it out while another is under way."""
+        if not any(tensor.is_cuda for tensor in tensors.values()):
+            write_atomic(file, packed(tensors, metadata))
+            return
+        if self._writing and (not if_idle or self._writing.done()):
+            self._writing.result()
+            self._writing = None
+        if self._writing is None:
+            copies, text = HostCopies(tensors), _as_text(metadata)
+            self._writing = _writers().submit(lambda: write_atomic(file, save(copies.tensors(), text)))
 
     def _moments(self, run: RunSpec) -> Mapping[int, list[Path]]:
         """The snapshots of each epoch: with few epochs several shares fall on the same one."""
@@ -123,7 +143,17 @@ def packed(tensors: Mapping[str, Tensor], metadata: Mapping[str, Any]) -> bytes:
     stored = {
         name: tensor.detach().cpu().clone(memory_format=torch.contiguous_format) for name, tensor in tensors.items()
     }
-    return save(stored, {key: json.dumps(value) for key, value in metadata.items()})
+    return save(stored, _as_text(metadata))
+
+
+def _as_text(metadata: Mapping[str, Any]) -> dict[str, str]:
+    return {key: json.dumps(value) for key, value in metadata.items()}
+
+
+@cache
+def _writers() -> ThreadPoolExecutor:
+    """Threads that write what comes from a GPU."""
+    return ThreadPoolExecutor(2, "labelbench-checkpoints")
 
 
 def unpacked(file: Path, identity: Mapping[str, str]) -> tuple[dict[str, Tensor], dict[str, Any]]:

@@ -53,14 +53,19 @@ def validate(
         classes: ``(n,)`` true classes.
         precision: of matrix products and convolutions.
     """
-    return Validation(network, labels, pixels, classes, precision).result()
+    look = Validation(network, labels, pixels, classes, precision)
+    return float(look.loss) / len(classes), int(look.hits) / len(classes)
 
 
 class Validation:
-    """One look at validation images, begun at once; :meth:`result` waits for it.
+    """One look at validation images; nothing of it is read by the host.
 
     Args:
         network, labels, pixels, classes, precision: as for :func:`validate`; arrays or tensors on the network's device.
+
+    Attributes:
+        loss: sum over images, a float32 scalar on the network's device.
+        hits: images whose nearest label is the true one, an int64 scalar there.
     """
 
     def __init__(
@@ -73,16 +78,11 @@ class Validation:
     ) -> None:
         device = network.mean.device
         true = (classes if isinstance(classes, Tensor) else torch.from_numpy(np.array(classes))).to(device)
-        loss = torch.zeros((), device=device)
-        hits = torch.zeros((), dtype=torch.int64, device=device)
+        self.loss = torch.zeros((), device=device)
+        self.hits = torch.zeros((), dtype=torch.int64, device=device)
         done = 0
         for outputs in outputs_of(network, pixels, precision=precision):
             expected = true[done : done + len(outputs)]
-            loss += labels.loss_of(outputs, expected).sum()
-            hits += (labels.nearest(outputs) == expected).sum()
+            self.loss += labels.loss_of(outputs, expected).sum()
+            self.hits += (labels.nearest(outputs) == expected).sum()
             done += len(outputs)
-        self._loss, self._hits, self._count = loss, hits, done
-
-    def result(self) -> tuple[float, float]:
-        """Mean loss, and share of images whose nearest label is the true one."""
-        return float(self._loss) / self._count, int(self._hits) / self._count

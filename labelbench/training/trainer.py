@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -20,7 +22,8 @@ from labelbench.networks import Network
 from labelbench.runs import RunSpec, derived_seed
 from labelbench.training.batches import Batches
 from labelbench.training.checkpoint import Files, identity_of
-from labelbench.training.inference import validate
+from labelbench.training.device import Captured, Reading, Stream
+from labelbench.training.inference import Validation
 from labelbench.training.listeners import Listener
 from labelbench.training.optimizers import Optimizers
 from labelbench.training.result import Epoch, Trained
@@ -65,16 +68,24 @@ class Trainer:
         listeners: Iterable[Listener] = (),
     ) -> None:
         self.run = run
-        self.device = device = torch.device(run.numerics.device)
-        self.network: Network = network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.labels = labels
         self.identity = identity_of(run, labels, images)
         self._listeners = tuple(listeners)
         training, validation = split_indices(run, len(images.train), validation_share)
-        self._batches = Batches(images.train, training, run, flip, device)
-        self._validation = images.train.images[validation], images.train.classes[validation]
-        self._optimizers = Optimizers(self.network, run.recipe.optimizer, self._batches.rate)
-        self._take_step = TrainingStep(self.network, labels, self._optimizers, run.numerics, run.recipe.batch_size)
+        self._stream = Stream(run.numerics.device)
+        self._stream.follow()
+        with self._stream.entered():
+            kind = torch.device(run.numerics.device)
+            self.network: Network = network.to(kind, memory_format=torch.channels_last)  # type: ignore[call-overload]
+            self.device = device = self.network.mean.device
+            self._batches = Batches(images.train, training, run, flip, device)
+            self._validation = self._where_it_is_read(images, validation)
+            self._optimizers = Optimizers(self.network, run.recipe.optimizer, self._batches.rate)
+            self._loss = torch.zeros((), device=device)
+        full = run.recipe.batch_size
+        self._take_step = TrainingStep(self.network, labels, self._optimizers, run.numerics, full)
+        is_scaled = run.numerics.precision == "float16"
+        self._full_step = Captured(partial(self._compute, full), "float16 gradients are scaled" if is_scaled else "")
         self.steps = run.recipe.epochs * self._batches.steps
         self.steps_done = 0
         self.begun = time.perf_counter()
@@ -83,21 +94,37 @@ class Trainer:
         self.diverged = False
         self.images_per_second = 0.0
         self._best: dict[str, Tensor] = {}
-        self._loss = torch.zeros((), device=device)
         self._random = _RandomNumbers(device)
+        # What the end of an epoch waits for: training loss, validation loss, and hits.
+        self._pending: Reading | None = None
         # Of the epoch under way, by this process.
         self._started, self._seen = 0.0, 0
         self._told = False
+        self._notes: list[str] = []
 
     @property
     def done(self) -> bool:
-        """Whether no step is left to take."""
-        return self.diverged or self.steps_done == self.steps
+        """Whether no step is left to take, and the last epoch is validated."""
+        return self.diverged or (self.steps_done == self.steps and self._pending is None)
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether the next step can be given to a GPU without waiting for it; always, elsewhere."""
+        return self._stream.has_room if self._pending is None else self._pending.is_there
 
     def step(self) -> None:
-        """Take the next step; the last of an epoch is followed by validation. Nothing happens if all are taken."""
-        if self.done:
-            return
+        """Take the next step; the last of an epoch is followed by validation. Nothing happens if all are taken.
+
+        On a GPU the step is begun and not waited for, and what came of a validation is looked at in the next call.
+        """
+        with self._stream.entered():
+            self._settle()
+            if not self.done:
+                self._next()
+                if not self._stream.is_apart:
+                    self._settle()
+
+    def _next(self) -> None:
         if not self._told:
             self._begin()
         step = self.steps_done % self._batches.steps
@@ -106,20 +133,24 @@ class Trainer:
         if step % self._batches.steps_per_pass == 0:
             self._batches.begin(self.steps_done // self._batches.steps_per_pass)
         count = self._batches.size_of(step)
-        with self._random.own():
-            self._compute(count)
+        self._take(count)
+        self._stream.mark()
         self.steps_done += 1
         self._seen += count
         self.images_per_second = self._seen / (time.perf_counter() - self._started)
+        self._note()
         for listener in self._listeners:
             listener.on_step(self)
         if self.steps_done % self._batches.steps == 0:
-            self._end_epoch()
+            self._validate()
 
     def finish(self) -> Trained:
         """What came of it, once it is done: the network with the weights of the best epoch."""
-        if self._best:
-            self.network.load_state_dict(self._best)
+        with self._stream.entered():
+            if self._best:
+                self.network.load_state_dict(self._best)
+        self._stream.wait()
+        self._full_step.forget()
         history = tuple(self.history)
         trained = Trained(self.run, self.network.eval(), history, self.best_epoch, self.diverged, self._computed)
         for listener in self._listeners:
@@ -133,6 +164,10 @@ class Trainer:
             ``network``, ``best`` (weights of the best epoch so far), ``optimizer`` and ``random`` (of generators) hold
             tensors by name, the trainer's own and not copies; the other keys are JSON values.
         """
+        with self._stream.entered():
+            self._settle()
+            loss = float(self._loss) if self.steps_done % self._batches.steps else 0.0
+        self._stream.lead()
         return {
             "network": self.network.state_dict(),
             "best": dict(self._best),
@@ -140,13 +175,20 @@ class Trainer:
             "random": self._random.states,
             "scaler": self._take_step.scaler.state_dict(),
             "steps_done": self.steps_done,
-            "loss": float(self._loss) if self.steps_done % self._batches.steps else 0.0,
+            "loss": loss,
             "history": [asdict(line) for line in self.history],
             "best_epoch": self.best_epoch,
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from what :meth:`state_dict` was, of a trainer of the same run, labels and images."""
+        self._stream.follow()
+        with self._stream.entered():
+            self._load(state)
+        self._stream.wait()
+        self._full_step.forget()
+
+    def _load(self, state: Mapping[str, Any]) -> None:
         self.network.load_state_dict(state["network"])
         self._best = {name: tensor.to(self.device, copy=True) for name, tensor in state["best"].items()}
         self._optimizers.resume(state["optimizer"])
@@ -173,16 +215,42 @@ class Trainer:
         self.network.train()
         self._random.seed(derived_seed(self.run.seed, "layers", self.steps_done // self._batches.steps))
 
+    def _take(self, count: int) -> None:
+        """Take a step of so many images: as it is, or as a captured one."""
+        full = count == self.run.recipe.batch_size and self._stream.is_apart
+        step = self._full_step if full else partial(self._compute, count)
+        # Where steps are captured, nothing random is drawn.
+        with nullcontext() if self._full_step.is_captured else self._random.own():
+            step()
+        if self._stream.is_apart and self._random.drawn:
+            self._full_step.why_not = self._full_step.why_not or "its layers draw random numbers"
+
     def _compute(self, count: int) -> None:
         """A step as data: everything that it reads lies on the device and stays where it is."""
         pixels, classes = self._batches.take(count)
         self._loss += self._take_step(pixels, classes) * count
 
-    def _end_epoch(self) -> None:
-        epoch = self.steps_done // self._batches.steps
+    def _where_it_is_read(self, images: Images, chosen: np.ndarray) -> tuple[Any, Any]:
+        """Images and classes for validation: on a GPU for good, elsewhere as they come."""
+        pixels, classes = images.train.images[chosen], images.train.classes[chosen]
+        if not self._stream.is_apart:
+            return pixels, classes
+        return torch.from_numpy(np.array(pixels)).to(self.device), torch.from_numpy(np.array(classes)).to(self.device)
+
+    def _validate(self) -> None:
+        """Look at the validation images; what comes of it is read in :meth:`_settle`."""
+        look = Validation(self.network, self.labels, *self._validation, self.run.numerics.precision)
+        self._pending = Reading(self._loss, look.loss, look.hits)
+
+    def _settle(self) -> None:
+        """End an epoch that is validated; waits for that."""
+        if self._pending is None:
+            return
+        loss_sum, validation_loss, hits = self._pending.numbers()
+        self._pending = None
+        epoch, validated = self.steps_done // self._batches.steps, len(self._validation[1])
         images = sum(map(self._batches.size_of, range(self._batches.steps)))
-        train_loss = float(self._loss) / images
-        validation_loss, accuracy = validate(self.network, self.labels, *self._validation, self.run.numerics.precision)
+        train_loss, validation_loss, accuracy = loss_sum / images, validation_loss / validated, hits / validated
         if not math.isfinite(train_loss) or not math.isfinite(validation_loss):
             self.diverged = True
             return
@@ -199,7 +267,25 @@ class Trainer:
 
     @property
     def _computed(self) -> dict[str, Any]:
-        return {}
+        """How full steps were computed, where the run does not settle it."""
+        facts: dict[str, Any] = {}
+        if self.run.numerics.compiled:
+            facts["compiled"] = self._take_step.compiled
+            facts |= {"not compiled since": why} if (why := self._take_step.why_not) else {}
+        if self._stream.is_apart:
+            facts["captured"] = not self._full_step.why_not
+            facts |= {"not captured since": why} if (why := self._full_step.why_not) else {}
+        return facts
+
+    def _note(self) -> None:
+        """Say once what is not computed as it was meant to be."""
+        captured = self._full_step.why_not if self._stream.is_apart else ""
+        for what, why in (("compiled", self._take_step.why_not), ("captured", captured)):
+            text = f"not {what}, since {why}"
+            if why and text not in self._notes:
+                self._notes.append(text)
+                for listener in self._listeners:
+                    listener.on_note(self, text)
 
 
 class _RandomNumbers:
@@ -207,11 +293,13 @@ class _RandomNumbers:
 
     Attributes:
         states: of torch's generators by the kind of their device.
+        drawn: whether anything was ever drawn; looked at on CUDA only.
     """
 
     def __init__(self, device: torch.device) -> None:
         self._devices = [device] if device.type == "cuda" else []
         self.states: dict[str, Tensor] = {}
+        self.drawn = False
 
     def seed(self, seed: int) -> None:
         """Begin anew."""
@@ -226,9 +314,11 @@ class _RandomNumbers:
             for device in self._devices:
                 torch.cuda.set_rng_state(self.states["cuda"], device)
             yield
-            self.states["cpu"] = torch.get_rng_state()
+            states = {"cpu": torch.get_rng_state()}
             for device in self._devices:
-                self.states["cuda"] = torch.cuda.get_rng_state(device)
+                states["cuda"] = torch.cuda.get_rng_state(device)
+                self.drawn |= not all(torch.equal(state, self.states[kind]) for kind, state in states.items())
+            self.states = states
 
 
 def begin_training(

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from labelbench.errors import PluginError
-from labelbench.networks import LabelHead, Network
+from labelbench.networks import LabelHead, Network, _from_one_pixel
 
 VECTORS = [(10,), (50,)]
 MATRICES = [(48, 48), (64, 64), (128, 128)]
@@ -143,3 +143,12 @@ def test_a_backbone_that_does_not_say_its_number_of_features_is_refused(num_feat
         backbone.num_features = num_features  # type: ignore[assignment]
     with pytest.raises(PluginError, match=rf"num_features = {num_features!r}; expected the length"):
         Network(backbone, (10,), MEAN, STD)
+
+
+@pytest.mark.parametrize("memory", [torch.contiguous_format, torch.channels_last])
+def test_a_transposed_convolution_of_one_pixel_is_a_matrix_product(memory: torch.memory_format) -> None:
+    layer = torch.nn.ConvTranspose2d(6, 5, 3).to(memory_format=memory)  # type: ignore[call-overload]
+    images = torch.randn(4, 6, 1, 1)
+    product = _from_one_pixel(layer, images)
+    torch.testing.assert_close(product, layer(images))
+    assert product.is_contiguous(memory_format=torch.channels_last)
