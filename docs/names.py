@@ -17,11 +17,17 @@ def on_page_markdown(markdown: str, **_: Any) -> str:
 def _table(kind: str) -> str:
     # What other plugins are installed where the site is built is no part of it.
     os.environ["LABELBENCH_PLUGINS"] = ""
-    from labelbench.commands.listing import rows_of
+    from labelbench.commands.listing import PLUGGED, names_of, rows_of
 
     if kind == "scores":
-        return _scores([row[0] for row in rows_of("evaluators")])
-    return _lines((kind[:-1], "what it is"), [(f"`{name}`", text) for name, text, _ in rows_of(kind)])
+        return _scores(names_of("evaluators"))
+    names, rows = names_of(kind), rows_of(kind)
+    if kind not in PLUGGED:
+        return _lines((kind[:-1], "what it is"), [(f"`{name}`", text) for name, text, _ in rows])
+    headings = (kind[:-1], "with its arguments", "what it is")
+    return _lines(
+        headings, [(f"`{name}`", _plain(usage), text) for name, (usage, text, _) in zip(names, rows, strict=True)]
+    )
 
 
 def _scores(names: list[str]) -> str:
@@ -34,9 +40,9 @@ def _scores(names: list[str]) -> str:
     return "\n\n".join(parts)
 
 
-def _lines(headings: tuple[str, str], rows: list[tuple[str, str]]) -> str:
-    lines = [headings, ("---", "---"), *((name, _plain(text)) for name, text in rows)]
-    return "\n".join(f"| {name} | {text} |" for name, text in lines)
+def _lines(headings: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+    lines = [headings, ("---",) * len(headings), *((*names, _plain(text)) for *names, text in rows)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def _plain(text: str) -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from labelbench.api import load_results, run
+    from labelbench.arguments import Between, LabelName, Rest
     from labelbench.attacks.engine import Attack, AttackResult, run_attack
     from labelbench.attacks.folding import folded
     from labelbench.attacks.freezing import frozen
@@ -43,6 +44,7 @@ __version__ = "0.1.0"
 _HOME = {
     "Attack": "attacks.engine",
     "AttackResult": "attacks.engine",
+    "Between": "arguments",
     "Axes": "evaluation.shown",
     "Context": "evaluation.context",
     "Curve": "evaluation.shown",
@@ -55,6 +57,7 @@ _HOME = {
     "ImageZip": "images.files",
     "Images": "datasets",
     "InputError": "errors",
+    "LabelName": "arguments",
     "LabelSet": "labels",
     "LabelbenchError": "errors",
     "MachineError": "errors",
@@ -64,6 +67,7 @@ _HOME = {
     "PluginError": "errors",
     "Muon": "optimizers",
     "Recipe": "recipes",
+    "Rest": "arguments",
     "SGD": "optimizers",
     "RunSpec": "runs",
     "Scatter": "evaluation.shown",
@@ -98,6 +102,7 @@ __all__ = [
     "Attack",
     "AttackResult",
     "Axes",
+    "Between",
     "Context",
     "Curve",
     "Dataset",
@@ -109,6 +114,7 @@ __all__ = [
     "ImageZip",
     "Images",
     "InputError",
+    "LabelName",
     "LabelSet",
     "LabelbenchError",
     "MachineError",
@@ -118,6 +124,7 @@ __all__ = [
     "Network",
     "PluginError",
     "Recipe",
+    "Rest",
     "RunSpec",
     "Scatter",
     "Score",

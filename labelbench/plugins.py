@@ -15,17 +15,18 @@ from typing import Any
 import pluggy
 
 from labelbench import hookspecs
+from labelbench.arguments import Signature
 from labelbench.errors import PluginError, UnknownName, one_line
 
 GROUP = "labelbench"
 _CORE = "labelbench"
 
-# hook -> (kind of thing it registers, how each registered function is called)
-_HOOKS = {
-    "register_labels": ("label", ("dataset", "argument")),
-    "register_backbones": ("backbone", ("argument", "size")),
-    "register_evaluators": ("evaluator", ("argument",)),
-    "register_datasets": ("dataset", ("argument",)),
+# hook -> (kind of thing it registers, what each registered function is given before its arguments)
+_HOOKS: dict[str, tuple[str, tuple[str, ...]]] = {
+    "register_labels": ("label", ("dataset",)),
+    "register_backbones": ("backbone", ("size",)),
+    "register_evaluators": ("evaluator", ()),
+    "register_datasets": ("dataset", ()),
 }
 KINDS = tuple(kind for kind, _ in _HOOKS.values())
 IN_WORDS = {"dataset": "data set"}
@@ -65,16 +66,27 @@ class Entry:
         name: what the user writes before the first colon.
         function: provider, builder or maker, as the hook says.
         origin: where it comes from.
+        signature: the arguments of the function.
+        alias_of: the name under which the same plugin registered the same function before; empty if it did not.
     """
 
     name: str
     function: Callable[..., Any]
     origin: Origin
+    signature: Signature = Signature()
+    alias_of: str = ""
 
     @property
     def summary(self) -> str:
         """First line of the function's docstring."""
+        if self.alias_of:
+            return f"Another name of {self.alias_of}."
         return (inspect.getdoc(self.function) or "").partition("\n")[0]
+
+    @property
+    def usage(self) -> str:
+        """The name with all of its arguments, at their defaults."""
+        return self.signature.usage(self.name)
 
 
 @dataclass(frozen=True)
@@ -115,6 +127,36 @@ class Plugins:
                 hint = f"({len(self.broken)} broken plugin(s): see `labelbench list plugins`)"
             raise UnknownName(IN_WORDS.get(kind, kind), base, entries, hint)
         return entries[base], argument
+
+    def read(self, kind: str, name: str) -> tuple[Entry, dict[str, Any]]:
+        """Look up ``NAME`` or ``NAME:ARGUMENT``, and read its argument.
+
+        Args:
+            kind: one of ``KINDS``.
+            name: as the user wrote it.
+
+        Returns:
+            The entry, and the values of the arguments that are given, by their keys.
+
+        Raises:
+            UnknownName: no plugin registers the part before the colon, or the argument has a key that there is not.
+            InputError: an argument that cannot be read, or lacks what is required.
+        """
+        entry, argument = self.find(kind, name)
+        return entry, entry.signature.read(f"{IN_WORDS.get(kind, kind)} {entry.name}", entry.name, argument)
+
+    def canonical(self, kind: str, name: str) -> str:
+        """The one name of all names that mean the same: no alias, no default written out, arguments in one order.
+
+        Raises:
+            UnknownName, InputError: as for :meth:`read`.
+        """
+        entry, values = self.read(kind, name)
+        for one in entry.signature.arguments:
+            if one.names_label and one.name in values:
+                values[one.name] = self.canonical("label", values[one.name])
+        argument = entry.signature.write(values)
+        return (entry.alias_of or entry.name) + (f":{argument}" if argument else "")
 
 
 def plugins() -> Plugins:
@@ -202,7 +244,7 @@ def _register(origin: Origin, point: EntryPoint) -> Iterator[tuple[str, Entry]]:
         raise PluginError(
             f"{point.value} has no hook implementation; decorate one of {', '.join(_HOOKS)} with @labelbench.hookimpl"
         )
-    for hook, (kind, parameters) in _HOOKS.items():
+    for hook, (kind, given) in _HOOKS.items():
         caller = getattr(manager.hook, hook)
         results = caller()
         if len(results) < len(caller.get_hookimpls()):
@@ -210,8 +252,11 @@ def _register(origin: Origin, point: EntryPoint) -> Iterator[tuple[str, Entry]]:
         for result in results:
             if not isinstance(result, Mapping):
                 raise PluginError(f"{hook}() returned {type(result).__name__}; expected a dict of names and functions")
+            first: dict[int, str] = {}
             for name, function in result.items():
-                yield kind, Entry(_valid_name(hook, name), _valid_function(hook, name, function, parameters), origin)
+                signature = _signature(hook, _valid_name(hook, name), function, given)
+                alias_of = first.setdefault(id(function), name)
+                yield kind, Entry(name, function, origin, signature, "" if alias_of == name else alias_of)
 
 
 def _valid_name(hook: str, name: object) -> str:
@@ -229,17 +274,14 @@ def _valid_name(hook: str, name: object) -> str:
     return name
 
 
-def _valid_function(hook: str, name: object, function: object, parameters: tuple[str, ...]) -> Callable[..., Any]:
-    call = f"{name}({', '.join(parameters)})"
+def _signature(hook: str, name: str, function: object, given: tuple[str, ...]) -> Signature:
+    call = f"{name}({', '.join([*given, '*, key: type = default'])})"
     if not callable(function):
         raise PluginError(f"{hook}() returned {type(function).__name__} for {name!r}; expected a function {call}")
     try:
-        inspect.signature(function).bind(*parameters)
-    except TypeError as error:
+        return Signature.of(function, given)
+    except (PluginError, TypeError) as error:
         raise PluginError(f"{hook}(): {name!r} cannot be called as {call}: {error}") from error
-    except ValueError:
-        pass  # some built-in callables have no signature to read
-    return function
 
 
 def _without_duplicates(kind: str, entries: list[Entry], broken: list[Broken]) -> Mapping[str, Entry]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from labelbench.arguments import expanded
 from labelbench.datasets import Dataset
 from labelbench.errors import LabelbenchError, PluginError, one_line
 from labelbench.evaluation.evaluator import Evaluator
@@ -58,8 +59,7 @@ def backbone(name: str, size: tuple[int, int]) -> nn.Module:
     """
     from torch import nn
 
-    # A builder takes the argument first.
-    return _made("backbone", name, nn.Module, size, argument_first=True)[1]
+    return _made("backbone", name, nn.Module, size)[1]
 
 
 def evaluator(name: str) -> Evaluator:
@@ -92,23 +92,49 @@ def section_of(name: str) -> Section:
     return (made.section if made else None) or Section(name.partition(":")[0])
 
 
-def _made(
-    kind: str, name: str, expected: type[_Made], *given: object, argument_first: bool = False
-) -> tuple[Entry, _Made]:
+def check(kind: str, name: str, *given: object) -> None:
+    """Refuse a name that cannot be used, without building what it stands for.
+
+    Its argument is read, and the attribute ``check`` of its function is called as the function would be, if it has one.
+
+    Args:
+        kind: ``"label"``, ``"backbone"`` or ``"evaluator"``.
+        name: as a user writes it.
+        given: what its function is given before its arguments.
+
+    Raises:
+        LabelbenchError: why it cannot be used.
+    """
+    entry, arguments = plugins().read(kind, name)
+    for one in entry.signature.arguments:
+        if one.names_label and one.name in arguments:
+            check("label", arguments[one.name], *given)
+    checked = getattr(entry.function, "check", None)
+    if checked is not None:
+        _called(checked, entry, f"{kind} {name!r}", given, arguments)
+
+
+def _made(kind: str, name: str, expected: type[_Made], *given: object) -> tuple[Entry, _Made]:
     """What the function behind a name returns, refused unless it is of the type expected."""
-    entry, argument = plugins().find(kind, name)
-    try:
-        made = entry.function(argument, *given) if argument_first else entry.function(*given, argument)
-    except PluginError as error:
-        raise PluginError(f"{kind} {name!r} ({entry.origin}): {error}") from error
-    except LabelbenchError:
-        raise
-    except Exception as error:
-        raise PluginError(f"{kind} {name!r} ({entry.origin}) failed: {one_line(error)}") from error
+    entry, arguments = plugins().read(kind, name)
+    made = _called(entry.function, entry, f"{kind} {name!r}", given, arguments)
     if not isinstance(made, expected):
         home = "torch.nn" if expected.__module__.startswith("torch") else "labelbench"
         raise PluginError(_wrong(entry, name, type(made).__name__, f"{home}.{expected.__name__}"))
     return entry, made
+
+
+def _called(
+    function: Callable[..., Any], entry: Entry, what: str, given: tuple[object, ...], arguments: Mapping[str, Any]
+) -> object:
+    try:
+        return function(*given, **expanded(arguments))
+    except PluginError as error:
+        raise PluginError(f"{what} ({entry.origin}): {error}") from error
+    except LabelbenchError:
+        raise
+    except Exception as error:
+        raise PluginError(f"{what} ({entry.origin}) failed: {one_line(error)}") from error
 
 
 def _wrong(entry: Entry, name: str, got: str, expected: str) -> str:

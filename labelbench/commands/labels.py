@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from labelbench.arguments import Signature, expanded
 from labelbench.charts.labels import distance_matrices, gallery, picture
 from labelbench.commands.options import settings_of
 from labelbench.datasets import Dataset
@@ -51,8 +52,9 @@ def fetch_for_label(name: str, options: dict[str, Any]) -> str:
     fetch = getattr(entry.function, "fetch", None)
     if fetch is None:
         raise InputError(f"label {name!r} needs nothing that could be fetched; it can be used as it is")
+    arguments = Signature.of(fetch, ()).read(f"label {entry.name}", entry.name, argument)
     with use_settings(settings_of(options)):
-        return str(fetch(argument))
+        return str(fetch(**expanded(arguments)))
 
 
 def _built(name: str, dataset: Dataset) -> LabelSet:

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from labelbench.commands.options import PLUGGED
 from labelbench.plugins import plugins
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-KINDS = ("labels", "backbones", "evaluators", "datasets", "suites", "plugins")
+KINDS = (*PLUGGED, "datasets", "suites", "plugins")
 
 
 def names_of(kind: str) -> list[str]:
     """All names of one kind."""
-    return [row[0] for row in rows_of(kind)]
+    return list(getattr(plugins(), kind)) if kind in PLUGGED else [row[0] for row in rows_of(kind)]
 
 
 def rows_of(kind: str) -> list[tuple[str, ...]]:
-    """Name, what it is, where it comes from; for plugins also whether they are in use."""
+    """Name with its arguments, what it is, where it comes from; for plugins also whether they are in use."""
     if kind == "plugins":
         found = plugins()
         rows: list[tuple[str, ...]] = [(origin.plugin, "in use", str(origin)) for origin in found.loaded]
@@ -30,7 +31,7 @@ def rows_of(kind: str) -> list[tuple[str, ...]]:
 
         return [(name, Suite.load(name).description, "labelbench") for name in suite_names()]
     entries = getattr(plugins(), kind)
-    return [(entry.name, entry.summary, str(entry.origin)) for entry in entries.values()]
+    return [(entry.usage, entry.summary, str(entry.origin)) for entry in entries.values()]
 
 
 def table_of(kind: str) -> Table:

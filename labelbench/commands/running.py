@@ -36,8 +36,7 @@ def run_suite(options: dict[str, Any], *, dry_run: bool) -> int:
 
         errors = Console(stderr=True)
         with Reporter(errors) as reporter:
-            reporter.line(_headline(plan))
-            for line in _untuned(plan.suite):
+            for line in (*plan.notes, _headline(plan), *_untuned(plan.suite)):
                 reporter.line(line)
             outcome, board = carry_out(plan, results, reporter, overwrite=options["overwrite"], jobs=options["jobs"])
         output_console().print(to_rich(board, headline_last=True))
@@ -163,3 +162,5 @@ def _print_plan(plan: Plan, results: Results) -> None:
     for line in _untuned(suite):
         console.print(Text(line))
     console.print(Text(f"numerics: {numerics}; results: {results.folder}"))
+    for note in plan.notes:
+        console.print(Text(note))

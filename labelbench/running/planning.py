@@ -11,6 +11,7 @@ from labelbench.evaluation.needs import Needs
 from labelbench.plugins import plugins
 from labelbench.registry import evaluator, find_dataset
 from labelbench.results.store import Cell, Results, failure_file
+from labelbench.running.names import named_once
 from labelbench.runs import Numerics, RunSpec
 from labelbench.suite import Suite
 
@@ -29,6 +30,7 @@ class Plan:
         needs: what each measurement asks for.
         todo_trainings, todo_cells: the part that is missing.
         left_alone: measurements that are not there and not to be done, since they failed before.
+        notes: a line for each name that stands for the same as another.
     """
 
     suite: Suite
@@ -39,6 +41,7 @@ class Plan:
     todo_trainings: tuple[RunSpec, ...]
     todo_cells: tuple[Cell, ...]
     left_alone: tuple[Cell, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def ready(self, cell: Cell, trained: set[RunSpec], measured: set[Cell]) -> bool:
         """Whether everything that a measurement needs is done."""
@@ -61,16 +64,12 @@ def plan(suite: Suite, numerics: Numerics, results: Results, overwrite: str = "m
 
     Raises:
         UnknownName: a name that nothing registers, or a column of the headline that its evaluator does not explain.
+        InputError: an argument that cannot be used.
         PluginError: an evaluator's needs are no :class:`labelbench.Needs`.
     """
     if overwrite not in OVERWRITE:
         raise UnknownName("overwrite policy", overwrite, OVERWRITE)
-    for dataset in suite.datasets:
-        find_dataset(dataset)
-    for kind, names in (("label", suite.labels), ("backbone", suite.backbones), ("evaluator", suite.evaluators)):
-        for name in names:
-            plugins().find(kind, name)
-
+    suite, notes = named_once(suite)
     for column in suite.headline:
         _check_column(column, suite)
     needs: dict[Cell, Needs] = {}
@@ -94,7 +93,7 @@ def plan(suite: Suite, numerics: Numerics, results: Results, overwrite: str = "m
         for run in needs[cell].trainings:
             wanted.setdefault(run, set()).update(needs[cell].snapshots)
     todo_trainings = tuple(run for run in trainings if _training_is_missing(run, wanted.get(run), results, overwrite))
-    return Plan(suite, tuple(trainings), snapshots, tuple(needs), needs, todo_trainings, todo_cells, left_alone)
+    return Plan(suite, tuple(trainings), snapshots, tuple(needs), needs, todo_trainings, todo_cells, left_alone, notes)
 
 
 def plan_of_trainings(suite: Suite, runs: Iterable[RunSpec], results: Results, overwrite: str = "missing") -> Plan:

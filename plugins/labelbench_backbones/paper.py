@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from labelbench import InputError, hookimpl
+from labelbench import hookimpl
 
 if TYPE_CHECKING:
     from torch import nn
 
-Build = Callable[[str, tuple[int, int]], "nn.Module"]
+Build = Callable[[tuple[int, int]], "nn.Module"]
 
 
 @hookimpl
@@ -19,33 +19,25 @@ def register_backbones() -> Mapping[str, Build]:
     return {"vgg19": vgg19, **{f"resnet{depth}": _resnet(depth) for depth in (8, 32, 110)}}
 
 
-def vgg19(argument: str, size: tuple[int, int]) -> nn.Module:
+def vgg19(size: tuple[int, int]) -> nn.Module:
     """VGG19 with batch norm, 512 features (20.0 million weights).
 
     Args:
-        argument: empty.
         size: height and width of the images, 32 or more each.
 
     Raises:
-        InputError: an argument, or images that are too small.
+        InputError: images that are too small.
     """
     from labelbench_backbones.vgg import VGG19
 
-    _refuse_argument("vgg19", argument)
     return VGG19(size)
 
 
 def _resnet(depth: int) -> Build:
-    def build(argument: str, size: tuple[int, int]) -> nn.Module:
+    def build(size: tuple[int, int]) -> nn.Module:
         from labelbench_backbones.resnet import ResNet
 
-        _refuse_argument(f"resnet{depth}", argument)
         return ResNet(depth)
 
     build.__doc__ = f"ResNet-{depth} for images of about 32x32 pixels, 64 features."
     return build
-
-
-def _refuse_argument(name: str, argument: str) -> None:
-    if argument:
-        raise InputError(f"backbone {name!r} takes no argument, got {argument!r}; write {name} alone")

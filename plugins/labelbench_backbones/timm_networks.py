@@ -14,7 +14,6 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from labelbench import InputError, UnknownName
-from labelbench_backbones.timm_models import TimmArgument
 from labelbench_backbones.timm_weights import PublishedWeights
 
 Size = tuple[int, int]
@@ -57,7 +56,7 @@ class TimmBackbone(nn.Module):
         return features
 
 
-def build(asked: TimmArgument, images: Size) -> TimmBackbone:
+def build(images: Size, name: str, *, pretrained: bool = False, size: int | None = None) -> TimmBackbone:
     """Build a timm model for images of size ``images`` (height, width).
 
     Models that are made for one input size (most transformers) are made for the size of the images, others run on
@@ -68,22 +67,28 @@ def build(asked: TimmArgument, images: Size) -> TimmBackbone:
     Weights that are drawn come from torch's global generator alone and equal those of ``timm.create_model``.
 
     Raises:
-        InputError, UnknownName, MachineError: see ``labelbench_backbones.timm_models.timm``.
+        InputError, UnknownName, MachineError: see ``labelbench_backbones.timm_models.Timm``.
     """
-    _check_name(asked)
-    weights = PublishedWeights.of(asked.name) if asked.pretrained else None
-    create = partial(_create, asked.name, torch.get_rng_state())
-    model, num_features, size, options = _fitted(create, asked, images)
+    check_name(name, pretrained=pretrained)
+    weights = PublishedWeights.of(name) if pretrained else None
+    create = partial(_create, name, torch.get_rng_state())
+    sizes = [(size, size)] if size else list(_sizes(images, _default_size(name)))
+    model, num_features, fitted, options = _fitted(create, name, images, sizes)
     if weights:
         model = weights.load(partial(create, **options), model)
-    resized = "" if size == images else f" (images {_text(images)} resized, bilinear)"
+    resized = "" if fitted == images else f" (images {_text(images)} resized, bilinear)"
     source = f"pretrained {weights.name}" if weights else "not pretrained"
-    description = f"timm {asked.name}, input {_text(size)}{resized}, {source}, timm {timm.__version__}"
-    return TimmBackbone(model, num_features, size, description)
+    description = f"timm {name}, input {_text(fitted)}{resized}, {source}, timm {timm.__version__}"
+    return TimmBackbone(model, num_features, fitted, description)
 
 
-def _check_name(asked: TimmArgument) -> None:
-    name = asked.name
+def check_name(name: str, *, pretrained: bool = False) -> None:
+    """Refuse a model that timm does not have, or has no weights for.
+
+    Raises:
+        UnknownName: no such model; the message tells near ones.
+        InputError: weights are asked for, and there are none.
+    """
     names = timm.list_models()
     tagged = timm.list_pretrained()
     if name not in names and name not in tagged:
@@ -91,7 +96,7 @@ def _check_name(asked: TimmArgument) -> None:
         if difflib.get_close_matches(name, known, n=1, cutoff=0.6):
             raise UnknownName("timm model", name, known)
         raise UnknownName("timm model", name, _EXAMPLES, f"and {len(names)} more: see timm.list_models()")
-    if asked.pretrained and not timm.is_model_pretrained(name):
+    if pretrained and not timm.is_model_pretrained(name):
         raise InputError(f"timm has no published weights for {name!r}; write timm:{name} without pretrained")
 
 
@@ -103,10 +108,9 @@ def _create(name: str, generator: Tensor, **options: Any) -> nn.Module:
 
 
 def _fitted(
-    create: Callable[..., nn.Module], asked: TimmArgument, images: Size
+    create: Callable[..., nn.Module], name: str, images: Size, sizes: list[Size]
 ) -> tuple[nn.Module, int, Size, dict[str, Any]]:
     """The model at the first size that works, its number of features, that size, and how it was created."""
-    sizes = [(asked.size, asked.size)] if asked.size else list(_sizes(images, _default_size(asked.name)))
     model: nn.Module | None = None
     options: dict[str, Any] = {}
     made_for_a_size = True
@@ -127,8 +131,8 @@ def _fitted(
         except Exception as error:  # a model refuses an input in whatever way its layers do
             failures.append(f"{_text(size)}: {' '.join(str(error).split())[:200]}")
     raise InputError(
-        f"timm model {asked.name!r} gives no features for images of {_text(images)} (input {failures[0]}); "
-        f"name another model, or an input size it takes, as in timm:{asked.name},size=224"
+        f"timm model {name!r} gives no features for images of {_text(images)} (input {failures[0]}); "
+        f"name another model, or an input size it takes, as in timm:{name},size=224"
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
-from labelbench import Dataset, ImageFolder, ImageSource, ImageZip, InputError, Unavailable, current_settings, hookimpl
+from labelbench import Dataset, ImageFolder, ImageSource, ImageZip, Unavailable, current_settings, hookimpl
 from labelbench_datasets.published import Published, download
 
 # The paper's values, for both sets. Over all pixels of CIFAR-10 the std is (0.2470, 0.2435, 0.2616); these are about
@@ -35,19 +35,17 @@ _FILES = {
 }
 
 
-def cifar10(argument: str) -> Dataset:
+def cifar10() -> Dataset:
     """60,000 photographs, 32x32, ten classes; from --data-dir, else downloaded."""
-    return _cifar("cifar10", _CIFAR10, argument)
+    return _cifar("cifar10", _CIFAR10)
 
 
-def cifar100(argument: str) -> Dataset:
+def cifar100() -> Dataset:
     """60,000 photographs, 32x32, a hundred classes; from --data-dir, else downloaded."""
-    return _cifar("cifar100", _CIFAR100, argument)
+    return _cifar("cifar100", _CIFAR100)
 
 
-def _cifar(name: str, class_names: tuple[str, ...], argument: str) -> Dataset:
-    if argument:
-        raise InputError(f"data set {name}:{argument} takes no argument; write {name} alone")
+def _cifar(name: str, class_names: tuple[str, ...]) -> Dataset:
     return Dataset(name, class_names, _SIZE, mean=_MEAN, std=_STD, source=partial(_source, name, class_names))
 
 
@@ -85,6 +83,6 @@ def _fetch(name: str, published: Published, path: Path, report: Callable[[str, f
 
 
 @hookimpl
-def register_datasets() -> Mapping[str, Callable[[str], Dataset]]:
+def register_datasets() -> Mapping[str, Callable[..., Dataset]]:
     """The hook of this module."""
     return {"cifar10": cifar10, "cifar100": cifar100}

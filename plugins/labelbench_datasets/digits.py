@@ -6,23 +6,19 @@ import hashlib
 from collections.abc import Callable, Mapping
 from functools import partial
 from importlib.metadata import version
+from typing import Literal
 
 import numpy as np
 
-from labelbench import Dataset, ImageSource, InputError, hookimpl
+from labelbench import Dataset, ImageSource, hookimpl
 
 _NAMES = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
-_SIZES = ("8", "16", "32")
 
 
-def digits(argument: str) -> Dataset:
-    """1,797 handwritten digits that come with scikit-learn, as 32x32 RGB; ``size=8``, ``16`` or ``32`` pixels."""
-    name, _, value = argument.partition("=")
-    if argument and (name != "size" or value not in _SIZES):
-        raise InputError(f"data set digits:{argument}; expected digits, or digits:size=N with N {', '.join(_SIZES)}")
-    size = int(value or 32)
+def digits(*, size: Literal[8, 16, 32] = 32) -> Dataset:
+    """1,797 handwritten digits that come with scikit-learn, as RGB of 8, 16 or 32 pixels a side."""
     return Dataset(
-        "digits" + f":{argument}" * bool(argument),
+        "digits",
         _NAMES,
         (size, size),
         flip=False,
@@ -67,6 +63,6 @@ def _read(
 
 
 @hookimpl
-def register_datasets() -> Mapping[str, Callable[[str], Dataset]]:
+def register_datasets() -> Mapping[str, Callable[..., Dataset]]:
     """The hook of this module."""
     return {"digits": digits}

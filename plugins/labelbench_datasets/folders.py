@@ -2,28 +2,21 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Annotated
 
-from labelbench import Dataset, ImageFolder, InputError, hookimpl
+from labelbench import Dataset, ImageFolder, Rest, hookimpl
 
 
-def folder(argument: str) -> Dataset:
-    """Your own images of one size, folder:PATH with PATH/{train,test}/<class>/<image>; ,flip=no rules out mirroring."""
-    path, _, flip = re.fullmatch(r"(.*?)(,flip=(.*))?", argument, re.DOTALL).groups("yes")  # type: ignore[union-attr]
-    if not path or flip not in ("yes", "no"):
-        raise InputError(
-            f"data set {f'folder:{argument}'!r}; expected folder:PATH, folder:PATH,flip=yes or folder:PATH,flip=no"
-        )
-    images = ImageFolder(Path(path).expanduser())
+def folder(path: Annotated[Path, Rest], *, flip: bool = True) -> Dataset:
+    """Your own images of one size, folder:PATH with PATH/{train,test}/<class>/<image>; flip=no rules out mirroring."""
+    images = ImageFolder(path)
     names, size = images.class_names(), images.image_size()
-    return Dataset(
-        f"folder:{argument}", names, size, flip=flip == "yes", source=lambda report: images.source(names, size)
-    )
+    return Dataset(f"folder:{path}", names, size, flip=flip, source=lambda report: images.source(names, size))
 
 
 @hookimpl
-def register_datasets() -> Mapping[str, Callable[[str], Dataset]]:
+def register_datasets() -> Mapping[str, Callable[..., Dataset]]:
     """The hook of this module."""
     return {"folder": folder}

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from labelbench import Context, Evaluator, Headline, InputError, LabelSet, Measurement, Score, hookimpl
+from labelbench import Context, Evaluator, Headline, LabelSet, Measurement, Score, hookimpl
 
 THRESHOLD = 3.5
 
@@ -82,10 +82,8 @@ def why_threshold_says_nothing(labels: LabelSet, threshold: float = THRESHOLD) -
     return ""
 
 
-def accuracy(argument: str) -> Accuracy:
+def accuracy() -> Accuracy:
     """Accuracy on clean test images, by nearest label and by the paper's threshold."""
-    if argument:
-        raise InputError(f"evaluator 'accuracy' takes no argument; got {argument!r}: write accuracy alone")
     return Accuracy()
 
 

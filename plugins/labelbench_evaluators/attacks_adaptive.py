@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from labelbench import (
+    Between,
     Context,
     Curve,
     Evaluator,
@@ -24,7 +25,6 @@ from labelbench_evaluators.attack_axes import NORMALISED, PIXELS, ROBUSTNESS
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-STRENGTH_NAMES = ("quick", "standard", "strong")
 # From what next to no network notices to what no usually trained one survives.
 EPSILONS = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
 _HEADLINE = 1.0
@@ -105,35 +105,24 @@ def transfer_run(run: RunSpec) -> RunSpec | None:
     return replace(run, label="category", files=files)
 
 
-def attacks_adaptive(argument: str) -> AdaptiveAttacks:
-    """Worst case of many attacks through the decoder: ``:quick``, ``:standard``, ``:strong``, ``:strong,eps=1+2``.
-
-    ``,autoattack`` after the strength adds AutoAttack, which has to be installed.
+def attacks_adaptive(
+    strength: Literal["quick", "standard", "strong"] = "standard",
+    *,
+    eps: Annotated[tuple[float, ...], Between(1e-6, 255)] = EPSILONS,
+    autoattack: bool = False,
+) -> AdaptiveAttacks:
+    """Worst case of many attacks through the decoder; eps in 1/255; autoattack adds AutoAttack, if installed.
 
     Raises:
-        InputError: another strength, or epsilons that are not rising numbers above 0.
+        InputError: epsilons that do not rise.
     """
-    strength, *options = argument.split(",")
-    strength = strength or "standard"
-    autoattack = "autoattack" in options
-    rest = ",".join(option for option in options if option != "autoattack")
-    if strength not in STRENGTH_NAMES:
-        raise InputError(f"evaluator 'attacks-adaptive' got {argument!r}; expected one of {', '.join(STRENGTH_NAMES)}")
-    if not rest:
-        return AdaptiveAttacks(strength, autoattack=autoattack)
-    try:
-        epsilons = tuple(float(text) for text in rest.removeprefix("eps=").split("+"))
-    except ValueError:
-        epsilons = ()
-    if not epsilons or sorted(set(epsilons)) != list(epsilons) or not 0 < epsilons[0] <= epsilons[-1] <= 255:
-        raise InputError(
-            f"evaluator 'attacks-adaptive' got {rest!r}; expected rising epsilons in 1/255, above 0, as in "
-            "eps=0.5+1+2, or autoattack"
-        )
-    return AdaptiveAttacks(strength, epsilons, autoattack)
+    if sorted(set(eps)) != list(eps):
+        given = "+".join(f"{epsilon:g}" for epsilon in eps)
+        raise InputError(f"evaluator attacks-adaptive: eps is {given}; expected rising numbers, as in 0.5+1+2")
+    return AdaptiveAttacks(strength, eps, autoattack)
 
 
 @hookimpl
-def register_evaluators() -> Mapping[str, Callable[[str], Evaluator]]:
+def register_evaluators() -> Mapping[str, Callable[..., Evaluator]]:
     """The adaptive attack."""
     return {"attacks-adaptive": attacks_adaptive}

@@ -5,17 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from labelbench import Context, Curve, Evaluator, Headline, InputError, Measurement, Score, hookimpl
+from labelbench import Context, Curve, Evaluator, Headline, Measurement, Score, hookimpl
 from labelbench_evaluators.attack_axes import NORMALISED, ROBUSTNESS
 
 if TYPE_CHECKING:
     from labelbench import Attack
-
-PROTOCOL_NAMES = ("paper", "corrected")
 
 
 @dataclass(frozen=True)
@@ -147,15 +145,12 @@ def attacked(
     }
 
 
-def attacks_paper(argument: str) -> PaperAttacks:
-    """Accuracy under the paper's FGSM and iterative attacks, untargeted and targeted; ``:corrected`` without quirks."""
-    protocol = argument or "paper"
-    if protocol not in PROTOCOL_NAMES:
-        raise InputError(f"evaluator 'attacks-paper' got {argument!r}; expected one of {', '.join(PROTOCOL_NAMES)}")
+def attacks_paper(protocol: Literal["paper", "corrected"] = "paper") -> PaperAttacks:
+    """Accuracy under the paper's FGSM and iterative attacks, untargeted and targeted; corrected without quirks."""
     return PaperAttacks(protocol)
 
 
 @hookimpl
-def register_evaluators() -> Mapping[str, Callable[[str], Evaluator]]:
+def register_evaluators() -> Mapping[str, Callable[..., Evaluator]]:
     """The paper's attacks."""
     return {"attacks-paper": attacks_paper}

@@ -15,7 +15,6 @@ from labelbench import (
     Curve,
     Evaluator,
     Headline,
-    InputError,
     Measurement,
     Needs,
     RunSpec,
@@ -151,16 +150,12 @@ def _score(share: float, part: Mapping[str, np.ndarray], seen: np.ndarray, num_c
     return Score.share(name, int(right.sum()), len(right), note=note, at=share)
 
 
-def data_efficiency(argument: str) -> DataEfficiency:
+def data_efficiency() -> DataEfficiency:
     """Accuracy with 1, 2, 4, 8, 10, 20 and 100 % of the training images: seven trainings, shared with all else."""
-    if argument:
-        raise InputError(
-            f"evaluator 'data-efficiency' takes no argument; got {argument!r}: write data-efficiency alone"
-        )
     return DataEfficiency()
 
 
 @hookimpl
-def register_evaluators() -> Mapping[str, Callable[[str], Evaluator]]:
+def register_evaluators() -> Mapping[str, Callable[..., Evaluator]]:
     """Data efficiency."""
     return {"data-efficiency": data_efficiency}

@@ -13,7 +13,6 @@ from labelbench import (
     Context,
     Evaluator,
     Headline,
-    InputError,
     Measurement,
     Needs,
     RunSpec,
@@ -148,14 +147,12 @@ class FeatureViews(Evaluator):
         return [*scores, Score(f"silhouette/{name}", mean, "", True, interval, count, at=moment)]
 
 
-def feature_views(argument: str) -> FeatureViews:
+def feature_views() -> FeatureViews:
     """Features after 10, 30, 50, 70 and 100 % of training: t-SNE, nearest neighbours, silhouette, class separation."""
-    if argument:
-        raise InputError(f"evaluator 'feature-views' takes no argument; got {argument!r}: write feature-views alone")
     return FeatureViews()
 
 
 @hookimpl
-def register_evaluators() -> Mapping[str, Callable[[str], Evaluator]]:
+def register_evaluators() -> Mapping[str, Callable[..., Evaluator]]:
     """Views of features."""
     return {"feature-views": feature_views}

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from labelbench import Context, Evaluator, Headline, InputError, Measurement, Needs, RunSpec, Score, hookimpl
+from labelbench import Context, Evaluator, Headline, Measurement, Needs, RunSpec, Score, hookimpl
 
 _BINS = 256
 _MOST_BITS = 8.0
@@ -46,17 +46,13 @@ EXPLANATIONS: Mapping[str, str] = {
 
 
 @hookimpl
-def register_evaluators() -> Mapping[str, Callable[[str], Evaluator]]:
+def register_evaluators() -> Mapping[str, Callable[..., Evaluator]]:
     """The statistics of labels."""
     return {"label-statistics": label_statistics}
 
 
-def label_statistics(argument: str) -> Evaluator:
+def label_statistics() -> Evaluator:
     """Entropy, distances, smoothness and rank of the labels, the paper's numbers kept apart; needs no training."""
-    if argument:
-        raise InputError(
-            f"evaluator 'label-statistics' takes no argument; got {argument!r}: write label-statistics alone"
-        )
     return LabelStatistics()
 
 

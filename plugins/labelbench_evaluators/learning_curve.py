@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from labelbench import Context, Evaluator, Headline, InputError, Measurement, Score, hookimpl
+from labelbench import Context, Evaluator, Headline, Measurement, Score, hookimpl
 
 if TYPE_CHECKING:
     from labelbench import Trained
@@ -119,14 +119,12 @@ def _epochs_to(level: float, accuracy: np.ndarray, trained: Trained) -> Score:
     return Score(name, None, "epochs", higher_is_better=False, note=f"never reached: {best}{ending}")
 
 
-def learning_curve(argument: str) -> LearningCurve:
+def learning_curve() -> LearningCurve:
     """Epochs to 50, 70 and 90 % validation accuracy, the area under the curve, and whether training was difficult."""
-    if argument:
-        raise InputError(f"evaluator 'learning-curve' takes no argument; got {argument!r}: write learning-curve alone")
     return LearningCurve()
 
 
 @hookimpl
-def register_evaluators() -> Mapping[str, Callable[[str], Evaluator]]:
+def register_evaluators() -> Mapping[str, Callable[..., Evaluator]]:
     """Learning curves."""
     return {"learning-curve": learning_curve}

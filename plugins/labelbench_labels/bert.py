@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from functools import lru_cache
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 
-from labelbench import InputError, LabelSet
-from labelbench_labels.bert_models import DEFAULT_MODEL, is_folder, model_folder, weight_files
+from labelbench import InputError, LabelSet, Rest
+from labelbench_labels.bert_models import DEFAULT_MODEL, check_model, is_folder, model_folder, weight_files
 from labelbench_labels.dense import RANGE
 from labelbench_labels.fetching import sha256_of
 from labelbench_labels.words import refuse_equal
@@ -34,23 +34,23 @@ _NOTES = ("_name_or_path", "architectures", "dtype", "torch_dtype", "transformer
 
 
 class Bert:
-    """Last hidden state of a language model for each class name, 0 to 80; also bert:MODEL, bert:FOLDER (section 3.1).
+    """Last hidden state of a language model, or of a folder with one, for each class name, 0 to 80 (section 3.1).
 
     Targets are ``(C, side, side)``: of ``[CLS] word [SEP]``, or of the first three tokens of longer names, the hidden
-    vectors row by row (three of 768 make 48x48); see :func:`targets_of`. The model is ``bert-base-uncased`` unless
-    the argument names another one or a folder (written with a slash).
+    vectors row by row (three of 768 make 48x48); see :func:`targets_of`. A folder is written with a
+    slash.
 
     Raises:
-        InputError: transformers is missing; the argument names no usable model; a name has unknown tokens; two
+        InputError: transformers is missing; no usable model is named; a name has unknown tokens; two
             classes get equal labels; three hidden vectors make no square.
         Unavailable: the model is not here and cannot be fetched.
     """
 
-    def __call__(self, dataset: Dataset, argument: str) -> LabelSet:
-        """The label set of ``bert`` or ``bert:argument``."""
+    def __call__(self, dataset: Dataset, model: Annotated[str, Rest] = DEFAULT_MODEL) -> LabelSet:
+        """The label set of one model."""
         transformers = _transformers()
-        folder = model_folder(argument)
-        model_name = f"folder {folder.name}" if is_folder(argument) else argument or DEFAULT_MODEL
+        folder = model_folder(model)
+        model_name = f"folder {folder.name}" if is_folder(model) else model
         reading = _read(transformers, folder, dataset.class_names, model_name)
         targets = targets_of(reading.states)
         refuse_equal(
@@ -73,17 +73,22 @@ class Bert:
             },
         )
 
-    def fetch(self, argument: str = "") -> str:
-        """Fetch the model that an argument names unless it is here; needs no data set.
+    @staticmethod
+    def check(dataset: Dataset, model: str = DEFAULT_MODEL) -> None:
+        """Refuse what can be no model."""
+        check_model(model)
+
+    def fetch(self, model: Annotated[str, Rest] = DEFAULT_MODEL) -> str:
+        """Fetch a model unless it is here; needs no data set.
 
         Returns:
             A line that says where it is.
 
         Raises:
-            InputError: the argument names no usable model.
+            InputError: no usable model is named.
             MachineError: offline, or the network or the disk refuses.
         """
-        return f"bert: {argument or DEFAULT_MODEL} is in {model_folder(argument)}"
+        return f"bert: {model} is in {model_folder(model)}"
 
 
 def targets_of(states: np.ndarray) -> np.ndarray:

@@ -72,41 +72,49 @@ _PAPER_MODEL = RemoteModel(
 _PINNED = {DEFAULT_MODEL: _PAPER_MODEL, _PAPER_MODEL.name: _PAPER_MODEL}
 
 
-def is_folder(argument: str) -> bool:
-    """Whether an argument means a folder: it is one and is written with a slash, or can be nothing else.
+def is_folder(model: str) -> bool:
+    """Whether a model is a folder: it is one and is written with a slash, or can be nothing else.
 
     A bare word always means a model, so that a name does not change its meaning with the working folder.
     """
-    path = Path(argument).expanduser()
-    return ("/" in argument or os.sep in argument) and (path.is_dir() or not _MODEL_NAME.fullmatch(argument))
+    path = Path(model).expanduser()
+    return ("/" in model or os.sep in model) and (path.is_dir() or not _MODEL_NAME.fullmatch(model))
 
 
-def model_folder(argument: str) -> Path:
+def check_model(model: str) -> None:
+    """Refuse a folder that holds no model, and a name that no model can have.
+
+    Raises:
+        InputError: what was given, and what was expected.
+    """
+    if is_folder(model):
+        missing = _missing(Path(model).expanduser())
+        if missing:
+            raise InputError(
+                f"bert: {model} {missing}; expected a folder with config.json, a vocabulary and {_WEIGHTS}, "
+                "as save_pretrained() writes it"
+            )
+    elif not _MODEL_NAME.fullmatch(model):
+        raise InputError(
+            f"bert: {model!r} is no name of a model; expected bert:MODEL or bert:FOLDER with a slash in it"
+        )
+
+
+def model_folder(model: str) -> Path:
     """The folder with a model's ``config.json``, vocabulary and safetensors weights; fetched if they are missing.
 
     Args:
-        argument: a folder written with a slash, or the name of a model (empty: ``bert-base-uncased``), which is
-            looked for in ``bert/MODEL`` of the cache folder and in the cache that transformers fills.
+        model: a folder written with a slash, or the name of a model, which is looked for in ``bert/MODEL`` of the
+            cache folder and in the cache that transformers fills.
 
     Raises:
         InputError: no such folder, no model in it, or a name that no model can have.
         Unavailable: the model is not here, and labelbench is offline or the server does not have it.
         MachineError: the network or the disk refuses.
     """
-    if is_folder(argument):
-        folder = Path(argument).expanduser()
-        missing = _missing(folder)
-        if missing:
-            raise InputError(
-                f"bert: {argument} {missing}; expected a folder with config.json, a vocabulary and {_WEIGHTS}, "
-                "as save_pretrained() writes it"
-            )
-        return folder
-    model = argument or DEFAULT_MODEL
-    if not _MODEL_NAME.fullmatch(model):
-        raise InputError(
-            f"bert: {model!r} is no name of a model; expected bert:MODEL or bert:FOLDER with a slash in it"
-        )
+    check_model(model)
+    if is_folder(model):
+        return Path(model).expanduser()
     for folder in (_own_folder(model), *_hub_folders(model)):
         if not _missing(folder):
             return folder

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 
-from labelbench import InputError, LabelSet, hookimpl, label
-from labelbench_labels.arguments import Provider, number, read_argument
+from labelbench import Between, InputError, LabelName, LabelSet, hookimpl, label
 from labelbench_labels.dense import RANGE, dense_side
 
 if TYPE_CHECKING:
@@ -18,7 +17,7 @@ _SMOOTHING = 0.1
 
 
 @hookimpl
-def register_labels() -> Mapping[str, Provider]:
+def register_labels() -> Mapping[str, Callable[..., LabelSet]]:
     """Category, its controls, and the wrapper that brings any label to one range."""
     return {
         "category": category,
@@ -29,27 +28,25 @@ def register_labels() -> Mapping[str, Provider]:
     }
 
 
-def category(dataset: Dataset, argument: str) -> LabelSet:
+def category(dataset: Dataset) -> LabelSet:
     """One-hot vector with cross-entropy: the usual label (paper, section 3.1).
 
-    Targets are the ``(C, C)`` identity. Takes no argument.
+    Targets are the ``(C, C)`` identity.
     """
-    read_argument("category", argument, {})
     return LabelSet(np.eye(dataset.num_classes), loss="cross-entropy", provenance={"recipe": "one-hot"})
 
 
-def category_dense(dataset: Dataset, argument: str) -> LabelSet:
+def category_dense(dataset: Dataset) -> LabelSet:
     """Control: one-hot drawn into a matrix, each class a lit cell, through the matrix labels' head and loss.
 
     Targets are ``(C, side, side)``, 80 in the cell of the class and 0 elsewhere, with smooth L1: the information and
     the equal distances of one-hot with the size, range, loss and decoder of the matrix labels. All cells have one size,
     the largest of which C fit (2 x 5 cells of 32 x 12 elements for ten classes and side 64); what they leave over at
-    the right and bottom is 0 for all. Takes no argument.
+    the right and bottom is 0 for all.
 
     Raises:
         InputError: more classes than the matrix has elements.
     """
-    read_argument("category-dense", argument, {})
     side = dense_side(dataset)
     if dataset.num_classes > side * side:
         raise InputError(
@@ -66,48 +63,42 @@ def category_dense(dataset: Dataset, argument: str) -> LabelSet:
     return LabelSet(targets, provenance=provenance)
 
 
-def category_huber(dataset: Dataset, argument: str) -> LabelSet:
+def category_huber(dataset: Dataset) -> LabelSet:
     """Control: one-hot vector trained with the matrix labels' loss, smooth L1.
 
     Targets are the ``(C, C)`` identity, 0 and 1 as in category, so that the loss is all that differs; smooth L1 is
-    quadratic there. ``scaled:category-huber`` is the same at 0 and 80, where it is linear. Takes no argument.
+    quadratic there. ``scaled:category-huber`` is the same at 0 and 80, where it is linear.
     """
-    read_argument("category-huber", argument, {})
     return LabelSet(np.eye(dataset.num_classes), provenance={"recipe": "one-hot"})
 
 
-def category_smoothed(dataset: Dataset, argument: str) -> LabelSet:
-    """Control: category with label smoothing, 0.1 unless given (category-smoothed:0.2).
+def category_smoothed(dataset: Dataset, smoothing: Annotated[float, Between(1e-6, 1 - 1e-6)] = _SMOOTHING) -> LabelSet:
+    """Control: category with label smoothing, as in category-smoothed:0.2.
 
     Targets are ``(C, C)``: (1 - e) times the identity plus e / C, with cross-entropy; e above 0 and below 1.
     """
-    read = number(1e-6, 1 - 1e-6, "a number between 0 and 1, such as 0.1")
-    given = read_argument("category-smoothed", argument, {"smoothing": read}, first="smoothing")
-    smoothing = given.get("smoothing", _SMOOTHING)
     classes = dataset.num_classes
     targets = (1 - smoothing) * np.eye(classes) + smoothing / classes
     return LabelSet(targets, loss="cross-entropy", provenance={"recipe": "smoothed one-hot", "smoothing": smoothing})
 
 
-def scaled(dataset: Dataset, argument: str) -> LabelSet:
+def scaled(dataset: Dataset, name: LabelName) -> LabelSet:
     """Any label brought to 0..80 by the minimum and maximum of its whole set: scaled:NAME.
 
     Shape and loss are those of the label named.
 
     Raises:
-        InputError: no label is named, or one whose loss is cross-entropy, whose targets are probabilities.
+        InputError: the loss of the label named is cross-entropy, whose targets are probabilities.
     """
-    if not argument:
-        raise InputError("label scaled needs the label to scale: scaled:NAME, such as scaled:official:bert")
-    inner = label(argument, dataset)
+    inner = label(name, dataset)
     if inner.loss == "cross-entropy":
         raise InputError(
-            f"label scaled:{argument}: {argument} trains with cross-entropy, whose targets are probabilities and "
+            f"label scaled:{name}: {name} trains with cross-entropy, whose targets are probabilities and "
             "cannot be scaled; use a label with another loss, such as category-huber"
         )
     values = inner.targets.astype(np.float64)
     low, high = float(values.min()), float(values.max())
-    provenance: dict[str, Any] = {"recipe": "scaled", "range": [0.0, RANGE], "from": [low, high], "label": argument}
+    provenance: dict[str, Any] = {"recipe": "scaled", "range": [0.0, RANGE], "from": [low, high], "label": name}
     provenance["of"] = dict(inner.provenance)
     if "identity" in inner.provenance:
         provenance["identity"] = f"scaled:{inner.identity}"

@@ -2,28 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 
-from labelbench import InputError, LabelSet, PluginError, hookimpl
-from labelbench_labels.arguments import Provider
+from labelbench import InputError, LabelSet, PluginError, Rest, hookimpl
 from labelbench_labels.fetching import sha256_of
 
 if TYPE_CHECKING:
     from labelbench import Dataset
 
 
-@hookimpl
-def register_labels() -> Mapping[str, Provider]:
-    """Labels read from files."""
-    return {"npy": npy}
-
-
-def npy(dataset: Dataset, argument: str) -> LabelSet:
-    """Targets from a .npy file of shape (classes, length) or (classes, side, side): npy:PATH.
+class ArrayFile:
+    """Targets from a .npy file of shape (classes, length) or (classes, side, side).
 
     Row i is class i of the data set; any real numbers, finite as float32, no two rows equal, side a multiple of 16. The
     loss is smooth L1.
@@ -31,22 +24,33 @@ def npy(dataset: Dataset, argument: str) -> LabelSet:
     Raises:
         InputError: no such file, or one that holds anything else; the message says what came and what was expected.
     """
-    if not argument:
-        raise InputError("label npy needs a file: npy:PATH, an array (classes, length) or (classes, side, side)")
-    path = Path(argument).expanduser()
-    array = read_array(path)
-    expected = f"({dataset.num_classes}, length) or ({dataset.num_classes}, side, side)"
-    if array.shape[:1] != (dataset.num_classes,) or array.ndim not in (2, 3):
-        raise InputError(
-            f"label file {path} has shape {array.shape}; expected {expected} for the {dataset.num_classes} classes "
-            f"of {dataset.name}"
-        )
-    provenance = {"recipe": "array file", "file": path.name, "sha256": sha256_of(path), "dtype": str(array.dtype)}
-    try:
-        with np.errstate(over="ignore"):  # what is too large for float32 becomes infinite and is refused as that
-            return LabelSet(array, provenance=provenance)
-    except PluginError as error:
-        raise InputError(f"label file {path}: {error}") from error
+
+    def __call__(self, dataset: Dataset, path: Annotated[Path, Rest]) -> LabelSet:
+        """The label set of one file."""
+        array = self.check(dataset, path)
+        provenance = {"recipe": "array file", "file": path.name, "sha256": sha256_of(path), "dtype": str(array.dtype)}
+        try:
+            with np.errstate(over="ignore"):  # what is too large for float32 becomes infinite and is refused as that
+                return LabelSet(array, provenance=provenance)
+        except PluginError as error:
+            raise InputError(f"label file {path}: {error}") from error
+
+    @staticmethod
+    def check(dataset: Dataset, path: Path) -> np.ndarray:
+        """The array, mapped, if its shape is right."""
+        array = read_array(path)
+        if array.shape[:1] != (dataset.num_classes,) or array.ndim not in (2, 3):
+            raise InputError(
+                f"label file {path} has shape {array.shape}; expected ({dataset.num_classes}, length) or "
+                f"({dataset.num_classes}, side, side) for the {dataset.num_classes} classes of {dataset.name}"
+            )
+        return array
+
+
+@hookimpl
+def register_labels() -> Mapping[str, Callable[..., LabelSet]]:
+    """Labels read from files."""
+    return {"npy": ArrayFile()}
 
 
 def read_array(path: Path) -> np.ndarray:

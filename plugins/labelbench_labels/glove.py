@@ -7,13 +7,11 @@ import re
 import shutil
 import zipfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import numpy as np
 
-from labelbench import InputError, LabelSet, MachineError, Unavailable, current_settings
-from labelbench_labels.arguments import choice, read_argument
-from labelbench_labels.arguments import path as path_reader
+from labelbench import InputError, LabelSet, MachineError, Rest, Unavailable, current_settings
 from labelbench_labels.fetching import fetch, readable_size, sha256_of
 from labelbench_labels.word_vectors import Vectors, read_vectors
 from labelbench_labels.words import refuse_equal
@@ -28,10 +26,11 @@ ARCHIVE_URL = "https://nlp.stanford.edu/data/glove.6B.zip"
 ARCHIVE_SHA256 = "617afb2fe6cbd085c235baf7a465b96f4112bd7f7ccb2b2cbd649fed9cbcf2fb"
 ARCHIVE_SIZE = 862_182_613
 _ANOTHER = "another file: glove:PATH"
+Words = Literal["first", "mean"]
 
 
 class Glove:
-    """Word vector of each class name, raw; also glove:PATH, words=first or words=mean for longer names (section 4.2).
+    """Word vector of each class name, raw; words=mean for all words of longer names (section 4.2).
 
     Targets are ``(C, width)``, as the file has them. The file is text, a line for each word: the word and ``width``
     numbers, separated by spaces; a first line with two whole numbers (count and width) is skipped. Names are read in
@@ -45,14 +44,16 @@ class Glove:
         Unavailable: the paper's vectors are not here and cannot be fetched.
     """
 
-    def __call__(self, dataset: Dataset, argument: str) -> LabelSet:
-        """The label set of ``glove`` or ``glove:argument``."""
-        path, choice_of_words = _read(argument)
-        names = dataset.class_names
-        words = [_words_of(name, choice_of_words) for name in names]
-        wanted = frozenset(form for group in words for word in group for form in (word, word.lower()))
+    def __call__(
+        self, dataset: Dataset, path: Annotated[Path, Rest] | None = None, *, words: Words = "first"
+    ) -> LabelSet:
+        """The label set of one file."""
+        self.check(dataset, path)
+        names, choice_of_words = dataset.class_names, words
+        groups = [_words_of(name, choice_of_words) for name in names]
+        wanted = frozenset(form for group in groups for word in group for form in (word, word.lower()))
         vectors = read_vectors(path or default_vectors(), wanted)
-        found = [_found(vectors, name, group, choice_of_words) for name, group in zip(names, words, strict=True)]
+        found = [_found(vectors, name, group, choice_of_words) for name, group in zip(names, groups, strict=True)]
         targets = np.stack([np.mean([vectors.of[word] for word in group], axis=0) for group in found])
         targets = targets.astype(np.float32)
         advice = "rename one" if choice_of_words == "mean" else "use words=mean, or rename one"
@@ -72,17 +73,23 @@ class Glove:
             },
         )
 
-    def fetch(self, argument: str = "") -> str:
+    @staticmethod
+    def check(dataset: Dataset | None, path: Path | None = None, *, words: Words = "first") -> None:
+        """Refuse a file that is not there."""
+        if path is not None and not path.is_file():
+            raise InputError(f"glove: {path} is no file; expected a text file with lines 'word v1 v2 ...'")
+
+    def fetch(self, path: Annotated[Path, Rest] | None = None, *, words: Words = "first") -> str:
         """Fetch the paper's vectors unless they are here; needs no data set.
 
         Returns:
             A line that says where they are.
 
         Raises:
-            InputError: the argument names a file that is not there.
+            InputError: a file is named that is not there.
             MachineError: offline, or the network or the disk refuses.
         """
-        path, _ = _read(argument)
+        self.check(None, path)
         return f"glove: the vectors are in {path or default_vectors()}"
 
 
@@ -111,15 +118,6 @@ def default_vectors() -> Path:
         _take_out(archive, VECTORS, folder / VECTORS, VECTORS_SHA256)
     archive.unlink(missing_ok=True)
     return folder / VECTORS
-
-
-def _read(argument: str) -> tuple[Path | None, str]:
-    readers = {"path": path_reader, "words": choice("first", "mean")}
-    values = read_argument("glove", argument, readers, first="path")
-    path = values.get("path")
-    if path is not None and not path.is_file():
-        raise InputError(f"glove: {path} is no file; expected a text file with lines 'word v1 v2 ...'")
-    return path, values.get("words", "first")
 
 
 def _words_of(name: str, choice_of_words: str) -> list[str]:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from labelbench import InputError, LabelSet, hookimpl, label
-from labelbench_labels.arguments import Provider, Seed, alias, read_argument, seed
+from labelbench import LabelName, LabelSet, hookimpl, label
 from labelbench_labels.dense import RANGE, dense_side
 
 if TYPE_CHECKING:
@@ -27,7 +26,7 @@ _STREAMS = _COMPONENTS + 2
 
 
 @hookimpl
-def register_labels() -> Mapping[str, Provider]:
+def register_labels() -> Mapping[str, Callable[..., LabelSet]]:
     """The matrix labels and the low-dimensional one, and the names of the paper's repository as aliases."""
     return {
         "constant": constant,
@@ -35,80 +34,71 @@ def register_labels() -> Mapping[str, Provider]:
         "random-like": random_like,
         "low-dim": low_dim,
         "gaussian-composition": gaussian_composition,
-        "uniform": alias(constant, "constant"),
-        "random": alias(uniform_random, "uniform-random"),
-        "lowdim": alias(low_dim, "low-dim"),
-        "composite": alias(gaussian_composition, "gaussian-composition"),
+        "uniform": constant,
+        "random": uniform_random,
+        "lowdim": low_dim,
+        "composite": gaussian_composition,
     }
 
 
-def constant(dataset: Dataset, argument: str) -> LabelSet:
+def constant(dataset: Dataset) -> LabelSet:
     """Constant matrix: class i is i * 80 / (C - 1) everywhere (paper, section 3.1).
 
-    Targets are ``(C, side, side)``, 0 to 80; equal to the official ``uniform`` arrays. Takes no argument.
+    Targets are ``(C, side, side)``, 0 to 80; equal to the official ``uniform`` arrays.
     """
-    read_argument("constant", argument, {})
     side = dense_side(dataset)
     values = np.arange(dataset.num_classes) * RANGE / max(1, dataset.num_classes - 1)
     targets = np.broadcast_to(values[:, None, None], (dataset.num_classes, side, side))
     return LabelSet(targets, provenance={"recipe": "constant matrix", "side": side})
 
 
-def uniform_random(dataset: Dataset, argument: str) -> LabelSet:
-    """Uniform noise from 0 to 80 in every element; seed=N or seed=run draws anew (paper, section 3.1).
+def uniform_random(dataset: Dataset, *, seed: int = OFFICIAL_SEED) -> LabelSet:
+    """Uniform noise from 0 to 80 in every element (paper, section 3.1).
 
-    Targets are ``(C, side, side)``: ``RandomState(seed).uniform(0, 80, (C, side, side))``. Without argument the seed
-    is 48 and the targets equal the official ``random`` arrays.
+    Targets are ``(C, side, side)``: ``RandomState(seed).uniform(0, 80, (C, side, side))``. With seed 48
+    the targets equal the official ``random`` arrays.
     """
-    drawn = _seed("uniform-random", argument, OFFICIAL_SEED)
     side = dense_side(dataset)
-    targets = np.random.RandomState(drawn.value).uniform(0, RANGE, (dataset.num_classes, side, side))
-    return LabelSet(targets, provenance={"recipe": "uniform noise", "side": side, **drawn.provenance})
+    targets = np.random.RandomState(seed).uniform(0, RANGE, (dataset.num_classes, side, side))
+    return LabelSet(targets, provenance={"recipe": "uniform noise", "side": side, "seed": seed})
 
 
-def random_like(dataset: Dataset, argument: str) -> LabelSet:
+def random_like(dataset: Dataset, name: LabelName) -> LabelSet:
     """Control: uniform noise in the shape and range of another label: random-like:NAME.
 
     Targets have the shape of those of NAME: ``RandomState(48).uniform(low, high, shape)`` with its lowest and highest
     value. The loss is that of NAME too, but smooth L1 where it is cross-entropy, whose targets are probabilities.
-
-    Raises:
-        InputError: no label is named.
     """
-    if not argument:
-        raise InputError("label random-like needs the label to be like: random-like:NAME, such as random-like:speech")
-    inner = label(argument, dataset)
+    inner = label(name, dataset)
     low, high = float(inner.targets.min()), float(inner.targets.max())
     targets = np.random.RandomState(OFFICIAL_SEED).uniform(low, high, inner.targets.shape)
-    provenance = {"recipe": "uniform noise", "like": argument, "between": [low, high], "seed": OFFICIAL_SEED}
+    provenance = {"recipe": "uniform noise", "like": name, "between": [low, high], "seed": OFFICIAL_SEED}
     if "identity" in inner.provenance:  # the range may differ in its last bits from machine to machine
         provenance["identity"] = f"random-like:{inner.identity}"
     return LabelSet(targets, "smooth-l1" if inner.loss == "cross-entropy" else inner.loss, provenance)
 
 
-def low_dim(dataset: Dataset, argument: str) -> LabelSet:
-    """Vector of C uniform numbers from 0 to 80; seed=N or seed=run draws anew (paper, section 4.2).
+def low_dim(dataset: Dataset, *, seed: int = OFFICIAL_SEED) -> LabelSet:
+    """Vector of C uniform numbers from 0 to 80 (paper, section 4.2).
 
-    Targets are ``(C, C)``: ``RandomState(seed).uniform(0, 80, (C, C))``. Without argument the seed is 48 and the
+    Targets are ``(C, C)``: ``RandomState(seed).uniform(0, 80, (C, C))``. With seed 48 the
     targets of ten classes equal the official ``lowdim`` array. The authors published none for 100 classes; a width
     equal to the number of classes is how this label keeps the size of a category label.
     """
-    drawn = _seed("low-dim", argument, OFFICIAL_SEED)
     width = dataset.num_classes
-    targets = np.random.RandomState(drawn.value).uniform(0, RANGE, (width, width))
-    return LabelSet(targets, provenance={"recipe": "low-dimensional uniform noise", "width": width, **drawn.provenance})
+    targets = np.random.RandomState(seed).uniform(0, RANGE, (width, width))
+    return LabelSet(targets, provenance={"recipe": "low-dimensional uniform noise", "width": width, "seed": seed})
 
 
-def gaussian_composition(dataset: Dataset, argument: str) -> LabelSet:
-    """Sum of ten Gaussians of random place and orientation, 0 to 80; seed=N or seed=run draws anew (section 3.1).
+def gaussian_composition(dataset: Dataset, *, seed: int = 0) -> LabelSet:
+    """Sum of ten Gaussians of random place and orientation, 0 to 80 (section 3.1).
 
-    Targets are ``(C, side, side)``; see :func:`composition`. Without argument the seed is 0 and the targets equal the
+    Targets are ``(C, side, side)``; see :func:`composition`. With seed 0 the targets equal the
     official ``composite`` arrays.
     """
-    drawn = _seed("gaussian-composition", argument, 0)
     side = dense_side(dataset)
-    targets = composition(dataset.num_classes, side, drawn.value)
-    return LabelSet(targets, provenance={"recipe": "Gaussian composition", "side": side, **drawn.provenance})
+    targets = composition(dataset.num_classes, side, seed)
+    return LabelSet(targets, provenance={"recipe": "Gaussian composition", "side": side, "seed": seed})
 
 
 @lru_cache(maxsize=4)
@@ -153,8 +143,3 @@ def composition(num_classes: int, side: int, seed: int) -> np.ndarray:
         target[:] = grey[2::4, 2::4] / np.float32(255) * np.float32(RANGE)
     targets.setflags(write=False)
     return targets
-
-
-def _seed(label: str, argument: str, default: int) -> Seed:
-    drawn: Seed = read_argument(label, argument, {"seed": seed}).get("seed", Seed(default))
-    return drawn

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from hashlib import sha256
 from importlib.resources import files
@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from labelbench import InputError, LabelSet, MachineError, UnknownName, current_settings, hookimpl
-from labelbench_labels.arguments import Provider
 from labelbench_labels.fetching import fetch, readable_size
 
 if TYPE_CHECKING:
@@ -23,7 +22,7 @@ _SUPERCLASS = "superclass"
 
 
 @hookimpl
-def register_labels() -> Mapping[str, Provider]:
+def register_labels() -> Mapping[str, Callable[..., LabelSet]]:
     """The published arrays, corrected and as released."""
     return {"official": official, "official-as-released": official_as_released}
 
@@ -39,16 +38,36 @@ class Official:
     name = "official"
     in_class_order = True
 
-    def __call__(self, dataset: Dataset, argument: str) -> LabelSet:
+    def __call__(self, dataset: Dataset, array: str) -> LabelSet:
         """The label set of one array.
 
         Raises:
             InputError: another data set, no such array, or a file with another checksum.
             Unavailable: the array is not here and cannot be fetched.
         """
-        return _label_set(dataset, argument, self.name, correct=self.in_class_order)
+        return _label_set(dataset, self._array(dataset, array), correct=self.in_class_order)
 
-    def fetch(self, argument: str = "") -> str:
+    def check(self, dataset: Dataset, array: str) -> None:
+        """Refuse a data set or an array that the authors did not publish."""
+        self._array(dataset, array)
+
+    def _array(self, dataset: Dataset, array: str) -> str:
+        """The name of an array as the table has it."""
+        table, label = published(), self.name
+        arrays = table["files"].get(dataset.name)
+        if arrays is None:
+            raise InputError(
+                f"label {label}:{array}: the authors published arrays for {' and '.join(table['files'])}, none for "
+                f"{dataset.name}; use the label without '{label}:'"
+            )
+        name: str = table["aliases"].get(array, array)
+        if name not in arrays:
+            if any(name in others for others in table["files"].values()):
+                raise InputError(f"label {label}:{array}: the authors published none for {dataset.name}; use {name}")
+            raise UnknownName(f"array of label {label}", array, {*arrays, *table["aliases"]})
+        return name
+
+    def fetch(self, array: str = "") -> str:
         """Fetch one array of both data sets, or all of them (a few MB), unless they are here; says which are.
 
         Raises:
@@ -56,13 +75,13 @@ class Official:
             Unavailable: offline, or the network refuses.
         """
         table = published()
-        wanted = table["aliases"].get(argument, argument)
+        wanted = table["aliases"].get(array, array)
         found = [
             (dataset, name) for dataset, arrays in table["files"].items() for name in arrays if wanted in ("", name)
         ]
         if not found:
             names = {name for arrays in table["files"].values() for name in arrays}
-            raise UnknownName(f"array of label {self.name}", argument, {*names, *table["aliases"]})
+            raise UnknownName(f"array of label {self.name}", array, {*names, *table["aliases"]})
         for dataset, name in found:
             official_array(dataset, name)
         return f"{self.name}: {', '.join(table['files'][dataset][name]['file'] for dataset, name in found)} are here"
@@ -133,20 +152,9 @@ def official_array(dataset: str, name: str) -> np.ndarray:
     return array
 
 
-def _label_set(dataset: Dataset, argument: str, label: str, *, correct: bool) -> LabelSet:
+def _label_set(dataset: Dataset, name: str, *, correct: bool) -> LabelSet:
     table = published()
-    arrays = table["files"].get(dataset.name)
-    if arrays is None:
-        raise InputError(
-            f"label {label}:{argument}: the authors published arrays for {' and '.join(table['files'])}, none for "
-            f"{dataset.name}; use the label without '{label}:'"
-        )
-    name = table["aliases"].get(argument, argument)
-    if name not in arrays:
-        if any(name in others for others in table["files"].values()):
-            raise InputError(f"label {label}:{argument}: the authors published none for {dataset.name}; use {name}")
-        raise UnknownName(f"array of label {label}", argument, {*arrays, *table["aliases"]})
-    entry = arrays[name]
+    entry = table["files"][dataset.name][name]
     targets = official_array(dataset.name, name)
     provenance: dict[str, Any] = {
         "recipe": "official array",

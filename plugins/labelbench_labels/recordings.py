@@ -91,12 +91,32 @@ def shipped(class_names: Sequence[str]) -> list[Recording]:
         InputError: a word that was not recorded, with the ways to get it.
         MachineError: a file whose sound is not that of the manifest.
     """
+    check_shipped(class_names)
     held = manifest()
-    missing = [name for name in class_names if _key(name) not in held["words"]]
-    if missing:
-        raise InputError(f"no recording comes with the package for {_listed(missing)}; {THREE_WAYS}")
     source = {"recordings": "shipped with labelbench", **held["engine"]}
     return [_shipped(name, held["words"][_key(name)], source) for name in class_names]
+
+
+def check_shipped(class_names: Sequence[str]) -> None:
+    """Refuse class names of which one was not recorded.
+
+    Raises:
+        InputError: the ways to get it.
+    """
+    words = manifest()["words"]
+    missing = [name for name in class_names if _key(name) not in words]
+    if missing:
+        raise InputError(f"no recording comes with the package for {_listed(missing)}; {THREE_WAYS}")
+
+
+def check_folder(folder: Path) -> None:
+    """Refuse a folder that is none.
+
+    Raises:
+        InputError: what was expected.
+    """
+    if not folder.is_dir():
+        raise InputError(f"speech:wav={folder} is no folder; expected one with a recording of each class")
 
 
 def manifest() -> dict[str, Any]:
@@ -119,8 +139,7 @@ def from_folder(folder: Path, class_names: Sequence[str], language: str | None =
     Raises:
         InputError: no such folder; a class without a file or with two; a file that cannot be decoded.
     """
-    if not folder.is_dir():
-        raise InputError(f"speech:wav={folder} is no folder; expected one with a recording of each class")
+    check_folder(folder)
     files = _audio_files(folder)
     by_name = {name: files.get(_key(name), []) for name in class_names}
     by_index = {name: files.get(str(index), []) for index, name in enumerate(class_names)}

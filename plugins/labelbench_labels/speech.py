@@ -6,13 +6,13 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from labelbench import InputError, LabelSet, hookimpl
 from labelbench_labels import espeak, google_speech, recordings
-from labelbench_labels.arguments import Provider, alias, choice, path, read_argument
 from labelbench_labels.dense import dense_side
 from labelbench_labels.recordings import Recording
 from labelbench_labels.spectrograms import PIPELINE, PIPELINE_VERSION, SHUFFLE_SEED, shuffle_time, spectrogram
@@ -21,18 +21,13 @@ if TYPE_CHECKING:
     from labelbench import Dataset
 
 
-@hookimpl
-def register_labels() -> Mapping[str, Provider]:
-    """Speech and its shuffled twin, and the latter's name in the paper's repository as an alias."""
-    return {
-        "speech": speech,
-        "shuffled-speech": shuffled_speech,
-        "shuffle": alias(shuffled_speech, "shuffled-speech"),
-    }
+TTS = Literal["espeak", "gtts"]
+# What may be said beside each source of sound.
+_COMPANIONS = {"wav": {"wav", "lang"}, "espeak": {"tts", "voice"}, "gtts": {"tts", "lang", "tld"}, "shipped": set()}
 
 
-def speech(dataset: Dataset, argument: str) -> LabelSet:
-    """Mel spectrogram of the spoken class name; wav=FOLDER, tts=espeak[,voice=V] or tts=gtts[,lang=L][,tld=T].
+class Speech:
+    """Mel spectrogram of the spoken class name: recordings of wav=FOLDER, or a voice of tts=espeak or tts=gtts.
 
     Without an argument, the recordings that come with the package: the class names of digits, CIFAR-10 and CIFAR-100.
     Targets are ``(C, side, side)``, -80 to 0 dB below the maximum (paper, section 3.1), rows from low to high
@@ -40,80 +35,107 @@ def speech(dataset: Dataset, argument: str) -> LabelSet:
     spectra differ in their last bits from machine to machine.
 
     Raises:
-        InputError: an argument that makes no sense, a class without a recording, two classes that sound the same, or
-            a recording that cannot be used.
+        InputError: arguments that do not belong together, a class without a recording, two classes that sound the same,
+            or a recording that cannot be used.
         Unavailable, MachineError: see :mod:`labelbench_labels.espeak` and :mod:`labelbench_labels.google_speech`.
     """
-    spoken = _recordings(dataset.class_names, argument)
-    side = dense_side(dataset)
-    targets = np.stack([_spectrogram(recording, side) for recording in spoken])
-    common, words = _record(spoken)
-    identity = _digest([PIPELINE_VERSION, side, [(recording.sha256, recording.rate) for recording in spoken]])
-    return LabelSet(
-        targets,
-        provenance={
-            "recipe": "speech",
-            "identity": identity,
-            "side": side,
-            "source": common,
-            "words": words,
-            "pipeline": dict(PIPELINE),
-            "librosa": version("librosa"),
-        },
-    )
+
+    def __call__(
+        self,
+        dataset: Dataset,
+        *,
+        wav: Path | None = None,
+        tts: TTS | None = None,
+        voice: str | None = None,
+        lang: str | None = None,
+        tld: str | None = None,
+    ) -> LabelSet:
+        """The label set of one source of sound."""
+        source = self.check(dataset, wav=wav, tts=tts, voice=voice, lang=lang, tld=tld)
+        spoken = _recordings(source, dataset.class_names, wav, voice, lang, tld)
+        side = dense_side(dataset)
+        targets = np.stack([_spectrogram(recording, side) for recording in spoken])
+        common, words = _record(spoken)
+        identity = _digest([PIPELINE_VERSION, side, [(recording.sha256, recording.rate) for recording in spoken]])
+        return LabelSet(
+            targets,
+            provenance={
+                "recipe": "speech",
+                "identity": identity,
+                "side": side,
+                "source": common,
+                "words": words,
+                "pipeline": dict(PIPELINE),
+                "librosa": version("librosa"),
+            },
+        )
+
+    @staticmethod
+    def check(dataset: Dataset, *, wav: Path | None = None, **voices: str | None) -> str:
+        """Where the sound comes from; refuses arguments that do not belong together."""
+        given = [key for key, value in {"wav": wav, **voices}.items() if value is not None]
+        source = voices.get("tts") or ("wav" if wav else "shipped")
+        strays = [key for key in given if key not in _COMPANIONS[source]]
+        if strays:
+            ways = "wav=FOLDER[,lang=L], tts=espeak[,voice=V] or tts=gtts[,lang=L][,tld=T]"
+            raise InputError(f"label speech: {strays[0]} does not belong there; expected {ways}")
+        if wav is not None:
+            recordings.check_folder(wav)
+        elif source == "shipped":
+            recordings.check_shipped(dataset.class_names)
+        return source
 
 
-def shuffled_speech(dataset: Dataset, argument: str) -> LabelSet:
+class ShuffledSpeech(Speech):
     """Speech with the columns of each spectrogram in a random order, one per class; takes the arguments of speech.
 
-    Targets are :func:`labelbench_labels.spectrograms.shuffle_time` of those of :func:`speech` (paper, section 3.1).
+    Targets are :func:`labelbench_labels.spectrograms.shuffle_time` of those of speech (paper, section 3.1).
     """
-    ordered = speech(dataset, argument)
-    provenance = {
-        **ordered.provenance,
-        "recipe": "shuffled speech",
-        "identity": _digest(["shuffled", SHUFFLE_SEED, ordered.identity]),
-        "shuffle_seed": SHUFFLE_SEED,
-    }
-    return LabelSet(shuffle_time(ordered.targets), provenance=provenance)
+
+    def __call__(
+        self,
+        dataset: Dataset,
+        *,
+        wav: Path | None = None,
+        tts: TTS | None = None,
+        voice: str | None = None,
+        lang: str | None = None,
+        tld: str | None = None,
+    ) -> LabelSet:
+        """The label set of one source of sound."""
+        ordered = super().__call__(dataset, wav=wav, tts=tts, voice=voice, lang=lang, tld=tld)
+        provenance = {
+            **ordered.provenance,
+            "recipe": "shuffled speech",
+            "identity": _digest(["shuffled", SHUFFLE_SEED, ordered.identity]),
+            "shuffle_seed": SHUFFLE_SEED,
+        }
+        return LabelSet(shuffle_time(ordered.targets), provenance=provenance)
 
 
-def _text(expected: str) -> Callable[[str], str]:
-    def read(text: str) -> str:
-        if not text:
-            raise ValueError(expected)
-        return text
-
-    return read
+@hookimpl
+def register_labels() -> Mapping[str, Callable[..., LabelSet]]:
+    """Speech and its shuffled twin, and the latter's name in the paper's repository."""
+    shuffled = ShuffledSpeech()
+    return {"speech": Speech(), "shuffled-speech": shuffled, "shuffle": shuffled}
 
 
-_READERS = {
-    "wav": path,
-    "tts": choice("espeak", "gtts"),
-    "voice": _text("a voice of espeak-ng such as en-us"),
-    "lang": _text("a language such as en"),
-    "tld": _text("a top-level domain such as com"),
-}
-# What may be said beside each source of sound.
-_COMPANIONS = {"wav": {"wav", "lang"}, "espeak": {"tts", "voice"}, "gtts": {"tts", "lang", "tld"}, "shipped": set()}
-
-
-def _recordings(class_names: Sequence[str], argument: str) -> list[Recording]:
-    given = read_argument("speech", argument, _READERS)
-    source = given.get("tts") or ("wav" if "wav" in given else "shipped")
-    strays = [key for key in given if key not in _COMPANIONS[source]]
-    if strays:
-        ways = "wav=FOLDER[,lang=L], tts=espeak[,voice=V] or tts=gtts[,lang=L][,tld=T]"
-        raise InputError(f"label speech:{argument}: {strays[0]} does not belong there; expected {ways}")
-    match source:
-        case "wav":
-            spoken = recordings.from_folder(given["wav"], class_names, given.get("lang"))
-        case "espeak":
-            spoken = espeak.spoken(class_names, given.get("voice", espeak.VOICE))
-        case "gtts":
-            spoken = google_speech.spoken(class_names, given.get("lang", "en"), given.get("tld", "com"))
-        case _:
-            spoken = recordings.shipped(class_names)
+def _recordings(
+    source: str,
+    class_names: Sequence[str],
+    wav: Path | None,
+    voice: str | None,
+    lang: str | None,
+    tld: str | None,
+) -> list[Recording]:
+    if wav is not None:
+        spoken = recordings.from_folder(wav, class_names, lang)
+    elif source == "espeak":
+        spoken = espeak.spoken(class_names, voice or espeak.VOICE)
+    elif source == "gtts":
+        spoken = google_speech.spoken(class_names, lang or "en", tld or "com")
+    else:
+        spoken = recordings.shipped(class_names)
     _check_distinct(spoken)
     return spoken
 

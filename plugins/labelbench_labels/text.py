@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
-from labelbench import hookimpl
-from labelbench_labels.arguments import Provider
+from labelbench import LabelSet, hookimpl
 from labelbench_labels.bert import Bert
 from labelbench_labels.glove import Glove
 
 
 @hookimpl
-def register_labels() -> Mapping[str, Provider]:
-    """Both labels; ``provider.fetch(argument)`` fetches what they need without a data set and says what it did."""
+def register_labels() -> Mapping[str, Callable[..., LabelSet]]:
+    """Both labels; ``provider.fetch()`` fetches what they need without a data set and says what it did."""
     return {"bert": Bert(), "glove": Glove()}

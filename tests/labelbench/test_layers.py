@@ -18,6 +18,7 @@ EXAMPLE = ROOT / "plugins" / "labelbench-example" / "labelbench_example"
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
     "hookspecs": set(),
+    "arguments": {"errors"},
     "settings": set(),
     "files": {"errors"},
     "images": {"errors"},
@@ -35,7 +36,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "attacks": {"errors", "labels", "networks"},
     "training": {"errors", "files", "datasets", "labels", "networks", "optimizers", "recipes", "runs"},
     "evaluation": {"errors", "runs"},
-    "plugins": {"errors", "hookspecs"},
+    "plugins": {"errors", "hookspecs", "arguments"},
     "registry": {"errors", "datasets", "labels", "evaluation", "plugins"},
     "results": {"errors", "values", "toml", "files", "recipes", "runs", "evaluation"},
     "running": {
@@ -74,8 +75,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "testing": {"authoring"},
     "commands": {
-        *("errors", "settings", "files", "datasets", "labels", "runs", "suite", "plugins", "registry", "results"),
-        *("machine", "tunings", "tuning", "running", "claims", "leaderboard", "charts", "report", "api", "authoring"),
+        *("errors", "arguments", "settings", "files", "datasets", "labels", "runs", "suite", "plugins", "registry"),
+        *("machine", "tunings", "tuning", "results", "running", "claims", "leaderboard", "charts", "report", "api"),
+        "authoring",
     },
     "cli": {"errors", "commands"},
     "__main__": {"cli"},

@@ -14,6 +14,7 @@ import labelbench
 PUBLIC = [
     "Attack",
     "AttackResult",
+    "Between",
     "Axes",
     "Context",
     "Curve",
@@ -26,6 +27,7 @@ PUBLIC = [
     "ImageZip",
     "Images",
     "InputError",
+    "LabelName",
     "LabelSet",
     "LabelbenchError",
     "MachineError",
@@ -35,6 +37,7 @@ PUBLIC = [
     "Network",
     "PluginError",
     "Recipe",
+    "Rest",
     "RunSpec",
     "SGD",
     "Scatter",

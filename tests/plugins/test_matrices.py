@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from labelbench_labels.arguments import Provider
 
 from labelbench import InputError, UnknownName, label
 from labelbench.datasets import Dataset
 from labelbench.registry import find_dataset
-from labelbench_labels.arguments import Provider
 from labelbench_labels.matrices import composition, register_labels
 
 LABELS = register_labels()

@@ -3,34 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
-from labelbench import InputError, hookimpl
+from labelbench import Between, InputError, hookimpl
 
 if TYPE_CHECKING:
     from torch import nn
 
 
-def convmixer(argument: str, size: tuple[int, int]) -> nn.Module:
-    """ConvMixer for small images: convmixer, or convmixer:WIDTH (Trockman and Kolter 2022).
+def convmixer(size: tuple[int, int], width: Annotated[int, Between(1)] = 64) -> nn.Module:
+    """ConvMixer for small images (Trockman and Kolter 2022).
 
     Args:
-        argument: width in channels, 64 unless given.
         size: height and width of the images.
+        width: in channels; a user writes it after the colon, as in ``convmixer:32``.
 
     Raises:
-        InputError: no width, or images smaller than a patch.
+        InputError: images smaller than a patch.
     """
     from labelbench_example.convmixer_network import PATCH, ConvMixer
 
-    if argument and not (argument.isdecimal() and int(argument)):
-        raise InputError(f"backbone convmixer:{argument}; expected a number of channels, as in convmixer:64")
     if min(size) < PATCH:
         raise InputError(f"backbone convmixer: images of {size[0]}x{size[1]}; expected {PATCH}x{PATCH} or more")
-    return ConvMixer(int(argument or 64))
+    return ConvMixer(width)
 
 
 @hookimpl
-def register_backbones() -> Mapping[str, Callable[[str, tuple[int, int]], nn.Module]]:
+def register_backbones() -> Mapping[str, Callable[..., nn.Module]]:
     """ConvMixer."""
     return {"convmixer": convmixer}

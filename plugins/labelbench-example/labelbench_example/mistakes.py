@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Annotated
 
 import numpy as np
 
-from labelbench import Context, Evaluator, InputError, Measurement, Score, hookimpl
+from labelbench import Between, Context, Evaluator, Measurement, Score, hookimpl
 
 
 @dataclass(frozen=True)
@@ -48,14 +49,12 @@ class Mistakes(Evaluator):
         return Measurement(scores, {"read": read}, {"mistakes": int(wrong.sum()), "chance": chance})
 
 
-def mistakes(argument: str) -> Mistakes:
-    """Whether mistakes land on the nearest label's class: mistakes, or mistakes:K for the K nearest."""
-    if argument and not (argument.isdecimal() and int(argument)):
-        raise InputError(f"evaluator mistakes:{argument}; expected how many neighbours count as near: mistakes:3")
-    return Mistakes(int(argument or 1))
+def mistakes(nearest: Annotated[int, Between(1)] = 1) -> Mistakes:
+    """Whether mistakes land on the nearest labels' classes: mistakes, or mistakes:K for the K nearest."""
+    return Mistakes(nearest)
 
 
 @hookimpl
-def register_evaluators() -> Mapping[str, Callable[[str], Evaluator]]:
+def register_evaluators() -> Mapping[str, Callable[..., Evaluator]]:
     """Where mistakes land."""
     return {"mistakes": mistakes}

@@ -19,15 +19,13 @@ _MARGIN = 2
 _LARGEST_LETTERS = 40
 
 
-def written(dataset: Dataset, argument: str) -> LabelSet:
+def written(dataset: Dataset) -> LabelSet:
     """Picture of the printed class name, a word on each line, 0 to 80.
 
     The speech label tells a network how a class sounds; this one tells it how the class is spelt. Targets are
     ``(classes, 64, 64)``: 80 where there is ink, 0 where there is none, in the largest letters for which every name
-    fits. Takes no argument.
+    fits.
     """
-    if argument:
-        raise InputError(f"label written:{argument} takes no argument; write written alone")
     lines = [name.split() for name in dataset.class_names]
     letters = next((size for size in range(_LARGEST_LETTERS, 4, -1) if all(_fits(words, size) for words in lines)), 0)
     if not letters:
@@ -64,6 +62,6 @@ def _drawn(words: list[str], letters: int) -> np.ndarray:
 
 
 @hookimpl
-def register_labels() -> Mapping[str, Callable[[Dataset, str], LabelSet]]:
+def register_labels() -> Mapping[str, Callable[..., LabelSet]]:
     """The written class name."""
     return {"written": written}
