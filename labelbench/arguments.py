@@ -273,9 +273,10 @@ class Signature:
         first = self.first
         if first and first.rest:
             count = len(parts)
-            while count > 1 and self._is_key(parts[count - 1]) and not parts[count - 1].startswith(f"{first.name}="):
+            while count and self._is_key(parts[count - 1]) and not parts[count - 1].startswith(f"{first.name}="):
                 count -= 1
-            found.append((first.name, ",".join(parts[:count]).removeprefix(f"{first.name}=")))
+            if count:
+                found.append((first.name, ",".join(parts[:count]).removeprefix(f"{first.name}=")))
             parts = parts[count:]
         elif first and not self._is_key(parts[0]):
             found.append((first.name, parts.pop(0).strip()))

@@ -21,6 +21,7 @@ import pluggy
 if TYPE_CHECKING:
     from torch import nn
 
+    from labelbench.datasets import Dataset
     from labelbench.evaluation.evaluator import Evaluator
     from labelbench.labels import LabelSet
 

@@ -41,7 +41,7 @@ class Timm:
     @staticmethod
     def check(images: tuple[int, int], name: str, *, pretrained: bool = False, size: int | None = None) -> None:
         """Refuse a name that timm's sources do not hold: timm, and torch with it, is loaded for the refusal alone."""
-        if name.partition(".")[0] not in _words_of_timm():
+        if not _words_of_timm().issuperset(name.split(".")):
             from labelbench_backbones.timm_networks import check_name
 
             check_name(name, pretrained=pretrained)

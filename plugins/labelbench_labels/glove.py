@@ -7,11 +7,11 @@ import re
 import shutil
 import zipfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from labelbench import InputError, LabelSet, MachineError, Rest, Unavailable, current_settings
+from labelbench import InputError, LabelSet, MachineError, Unavailable, current_settings
 from labelbench_labels.fetching import fetch, readable_size, sha256_of
 from labelbench_labels.word_vectors import Vectors, read_vectors
 from labelbench_labels.words import refuse_equal
@@ -44,9 +44,7 @@ class Glove:
         Unavailable: the paper's vectors are not here and cannot be fetched.
     """
 
-    def __call__(
-        self, dataset: Dataset, path: Annotated[Path, Rest] | None = None, *, words: Words = "first"
-    ) -> LabelSet:
+    def __call__(self, dataset: Dataset, path: Path | None = None, *, words: Words = "first") -> LabelSet:
         """The label set of one file."""
         self.check(dataset, path)
         names, choice_of_words = dataset.class_names, words
@@ -79,7 +77,7 @@ class Glove:
         if path is not None and not path.is_file():
             raise InputError(f"glove: {path} is no file; expected a text file with lines 'word v1 v2 ...'")
 
-    def fetch(self, path: Annotated[Path, Rest] | None = None, *, words: Words = "first") -> str:
+    def fetch(self, path: Path | None = None, *, words: Words = "first") -> str:
         """Fetch the paper's vectors unless they are here; needs no data set.
 
         Returns:

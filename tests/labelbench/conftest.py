@@ -127,14 +127,14 @@ from dataclasses import dataclass
 import numpy as np
 from labelbench import Axes, Curve, Evaluator, LabelSet, Measurement, Score, Section, hookimpl
 
-def hostile(dataset, argument):
+def hostile(dataset):
     "<script>alert(2)</script>"
-    targets = np.random.RandomState(len(argument)).uniform(0, 9, (dataset.num_classes, 24))
+    targets = np.random.RandomState(0).uniform(0, 9, (dataset.num_classes, 24))
     return LabelSet(targets, provenance={"notes": ["</script><script>alert(3)</script>", "<!--"]})
 
 @hookimpl
 def register_labels():
-    return {"<img src=x onerror=alert(1)>": hostile, "../x": hostile}
+    return {"<img src=x onerror=alert(1)>": hostile, "../x": lambda dataset: hostile(dataset)}
 
 @dataclass(frozen=True)
 class Dimmed(Evaluator):
@@ -155,7 +155,7 @@ class Dimmed(Evaluator):
 
 @hookimpl
 def register_evaluators():
-    return {"dimmed": lambda argument: Dimmed()}
+    return {"dimmed": lambda: Dimmed()}
 """
 
 

@@ -37,7 +37,7 @@ RAINBOW = """
 import numpy as np
 from labelbench import LabelSet, hookimpl
 
-def rainbow(dataset, argument):
+def rainbow(dataset):
     "Every class is its own wave."
     wave = np.arange(dataset.num_classes)[:, None] * np.linspace(1, 9, 24)
     return LabelSet(40 + 40 * np.sin(wave), provenance={"recipe": "sine waves"})
@@ -65,7 +65,7 @@ class Flaky(torch.nn.Module):
 
 @hookimpl
 def register_backbones():
-    return {"flaky": lambda argument, size: Flaky()}
+    return {"flaky": lambda size: Flaky()}
 """
 
 

@@ -37,7 +37,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "training": {"errors", "files", "datasets", "labels", "networks", "optimizers", "recipes", "runs"},
     "evaluation": {"errors", "runs"},
     "plugins": {"errors", "hookspecs", "arguments"},
-    "registry": {"errors", "datasets", "labels", "evaluation", "plugins"},
+    "registry": {"errors", "arguments", "datasets", "labels", "evaluation", "plugins"},
     "results": {"errors", "values", "toml", "files", "recipes", "runs", "evaluation"},
     "running": {
         *("errors", "settings", "files", "datasets", "labels", "runs", "suite", "machine", "training"),

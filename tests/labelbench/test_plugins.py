@@ -35,7 +35,7 @@ import labelbench
 def register_labels():
     return {"LABEL": provide}
 
-def provide(dataset, argument):
+def provide(dataset):
     "A label."
 """
 
@@ -113,7 +113,7 @@ import labelbench
 def {name}():
     return {returned}
 
-def provide(dataset, argument):
+def provide(dataset):
     ...
 """
 
@@ -134,15 +134,15 @@ def test_one_plugin_may_register_labels_backbones_and_evaluators(site: Site) -> 
 
         @labelbench.hookimpl
         def register_labels():
-            return {"own-label": lambda dataset, argument: None}
+            return {"own-label": lambda dataset: None}
 
         @labelbench.hookimpl
         def register_backbones():
-            return {"own-backbone": lambda argument, size: None}
+            return {"own-backbone": lambda size: None}
 
         @labelbench.hookimpl
         def register_evaluators():
-            return {"own-evaluator": lambda argument: None}
+            return {"own-evaluator": lambda: None}
         """,
     )
     found = site.look()
@@ -175,11 +175,11 @@ BAD_CODE = [
     (hook("{' x': provide}"), ["the name ' x'", "spaces around"]),
     (hook("{'a\\nb': provide}"), ["the name 'a\\nb'", "printable text"]),
     (hook("{3: provide}"), ["the name 3", "printable text"]),
-    (hook("{'x': 3}"), ["register_labels() returned int for 'x'", "x(dataset, argument)"]),
-    (hook("{'x': lambda dataset: None}"), ["'x' cannot be called as x(dataset, argument)"]),
-    (hook("{'x': lambda a, b, c: None}"), ["'x' cannot be called as x(dataset, argument)"]),
-    (hook("{'x': lambda a: None}", "register_backbones"), ["'x' cannot be called as x(argument, size)"]),
-    (hook("{'x': lambda: None}", "register_evaluators"), ["'x' cannot be called as x(argument)"]),
+    (hook("{'x': 3}"), ["register_labels() returned int for 'x'", "x(dataset, *, key: type = default)"]),
+    (hook("{'x': lambda: None}"), ["'x' cannot be called as x(dataset, *, key: type = default)", "too many"]),
+    (hook("{'x': lambda dataset, argument: None}"), ["'x' cannot be called as", "the argument argument has no type"]),
+    (hook("{'x': lambda: None}", "register_backbones"), ["'x' cannot be called as x(size, *, key: type = default)"]),
+    (hook("{'x': lambda a: None}", "register_evaluators"), ["'x' cannot be called as x(*, key: type = default)"]),
 ]
 BAD_ENTRY_POINTS = [
     ("a_module_that_is_not_there", ["ModuleNotFoundError", "a_module_that_is_not_there"]),
@@ -234,7 +234,7 @@ def test_what_a_plugin_with_a_refused_name_registers_beside_it_is_not_used(site:
 
 @pytest.mark.parametrize(
     "callable_",
-    ["lambda *arguments: None", "type('Own', (), {'__call__': lambda self, dataset, argument: None})()", "dict.get"],
+    ["lambda *arguments: None", "type('Own', (), {'__call__': lambda self, dataset, *, seed=0: None})()", "dict.get"],
 )
 def test_anything_that_can_be_called_as_the_hook_says_is_taken(site: Site, callable_: str) -> None:
     site.install("other", hook(f"{{'x': {callable_}}}"))
@@ -362,9 +362,9 @@ def test_an_entry_is_summed_up_by_the_first_line_of_its_function_or_of_its_class
         More.
         """
 
-        def __call__(self, dataset: object, argument: str) -> None:
+        def __call__(self, dataset: object) -> None:
             """Another line."""
 
     origin = Origin("plugin", "distribution", "1.0")
     assert Entry("x", Provider(), origin).summary == "One line."
-    assert Entry("x", lambda dataset, argument: None, origin).summary == ""
+    assert Entry("x", lambda dataset: None, origin).summary == ""

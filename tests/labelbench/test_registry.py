@@ -17,18 +17,18 @@ from labelbench import LabelSet, hookimpl
 @hookimpl
 def register_labels():
     return {
-        "raises": lambda dataset, argument: 1 / 0,
-        "array": lambda dataset, argument: np.eye(10),
-        "short": lambda dataset, argument: LabelSet(np.eye(3)),
+        "raises": lambda dataset: 1 / 0,
+        "array": lambda dataset: np.eye(10),
+        "short": lambda dataset: LabelSet(np.eye(3)),
     }
 
 @hookimpl
 def register_backbones():
-    return {"no-module": lambda argument, size: 3}
+    return {"no-module": lambda size: 3}
 
 @hookimpl
 def register_evaluators():
-    return {"no-evaluator": lambda argument: 3}
+    return {"no-evaluator": lambda: 3}
 """
 
 

@@ -16,9 +16,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from labelbench import Evaluator
 from labelbench.attacks.engine import Attack, run_attack
 from labelbench.errors import InputError
 from labelbench.evaluation.scores import Measurement
+from labelbench.registry import evaluator
 from labelbench.runs import RunSpec
 from labelbench_evaluators import attack_search
 from labelbench_evaluators.attack_libraries import Classifier
@@ -35,9 +37,13 @@ MakeBench = Callable[..., Any]
 FLAGS = ("overstated", "saturated-loss", "masked-gradients")
 
 
+def made(argument: str) -> Evaluator:
+    return evaluator(f"attacks-adaptive:{argument}")
+
+
 def measured(bench: Any, argument: str = "quick") -> Measurement:
     bench.parts.clear()
-    found = attacks_adaptive(argument).evaluate(bench.context)
+    found = made(argument).evaluate(bench.context)
     assert json.loads(json.dumps(found.details)) is not None
     return found
 
@@ -60,11 +66,11 @@ def global_random_state() -> tuple[object, ...]:
 
 def test_it_needs_its_network_and_that_of_category_labels() -> None:
     run = RunSpec("digits", "speech", "resnet8", 3)
-    needs = attacks_adaptive("").needs(run)
+    needs = attacks_adaptive().needs(run)
     assert needs.trainings == (run, replace(run, label="category"))
     assert needs.measurements == () == needs.snapshots
     own = replace(run, label="category")
-    assert attacks_adaptive("").needs(own).trainings == (own,)
+    assert attacks_adaptive().needs(own).trainings == (own,)
 
 
 def test_the_category_run_keeps_the_files_of_its_data_set_and_not_those_of_the_label() -> None:
@@ -79,16 +85,16 @@ def test_the_category_run_keeps_the_files_of_its_data_set_and_not_those_of_the_l
 )
 def test_another_argument_is_refused_in_one_line(argument: str) -> None:
     with pytest.raises(InputError, match="expected") as refused:
-        attacks_adaptive(argument)
+        made(argument)
     assert "\n" not in str(refused.value)
 
 
 def test_arguments_choose_strength_and_epsilons() -> None:
-    assert attacks_adaptive("") == attacks_adaptive("standard")
+    assert attacks_adaptive() == attacks_adaptive("standard")
     assert attacks_adaptive("strong").epsilons == EPSILONS
-    assert attacks_adaptive("quick,eps=0.5+3").epsilons == (0.5, 3.0)
-    assert attacks_adaptive("strong,eps=1,autoattack") == AdaptiveAttacks("strong", (1.0,), autoattack=True)
-    assert attacks_adaptive("strong,autoattack").autoattack and not attacks_adaptive("strong").autoattack
+    assert made("quick,eps=0.5+3").epsilons == (0.5, 3.0)
+    assert made("strong,eps=1,autoattack") == AdaptiveAttacks("strong", (1.0,), autoattack=True)
+    assert made("strong,autoattack").autoattack and not attacks_adaptive("strong").autoattack
 
 
 # Presets

@@ -15,6 +15,7 @@ import torch
 
 from labelbench.errors import InputError
 from labelbench.evaluation.scores import Measurement
+from labelbench.registry import evaluator
 from labelbench.runs import Numerics
 from labelbench_evaluators.attack_protocols import EPSILONS, PROTOCOLS, paper_targets
 from labelbench_evaluators.attacks_paper import attacks_paper
@@ -35,7 +36,7 @@ def test_engine_decides_as_the_official_loops_on_every_image_epsilon_attack_and_
     bench = digit_bench(kind, images=210)
     network, labels = bench.network, bench.labels
     images, classes = official.normalised(network, bench.test.images), torch.from_numpy(bench.test.classes)
-    found = attacks_paper("").evaluate(bench.context).arrays
+    found = attacks_paper().evaluate(bench.context).arrays
     sensitive = set()
     broken = 0
     for attack in PROTOCOLS["paper"]:
@@ -77,7 +78,7 @@ def test_targets_are_other_classes_and_those_of_a_longer_test_set_begin_with_the
 
 def test_accuracy_is_given_over_all_images_and_over_those_read_right(digit_bench: MakeBench) -> None:
     bench = digit_bench("low-dim", images=150)
-    found = attacks_paper("").evaluate(bench.context)
+    found = attacks_paper().evaluate(bench.context)
     classes = bench.test.classes
     right = found.arrays["clean"] == classes
     assert 0 < right.sum() < len(classes)
@@ -102,7 +103,7 @@ def test_record_holds_settings_and_cost(digit_bench: MakeBench) -> None:
     assert found.details["settings"]["iterative-targeted"]["clamp"] == "range"
     assert found.details["cost"]["fgsm-untargeted"] == {"gradients": right, "queries": 6 * right}
     assert found.details["cost"]["iterative-targeted"] == {"gradients": 25 * right, "queries": 6 * right}
-    assert {score.name.partition("/")[0] for score in found.scores} == set(attacks_paper("").explanations)
+    assert {score.name.partition("/")[0] for score in found.scores} == set(attacks_paper().explanations)
 
 
 def test_corrected_protocol_counts_targets_that_are_reached(digit_bench: MakeBench) -> None:
@@ -120,12 +121,12 @@ def test_corrected_protocol_counts_targets_that_are_reached(digit_bench: MakeBen
 
 def test_an_interrupted_evaluation_goes_on_after_its_last_finished_part(digit_bench: MakeBench) -> None:
     whole = digit_bench("category", images=40)
-    expected = attacks_paper("").evaluate(whole.context)
+    expected = attacks_paper().evaluate(whole.context)
     assert list(whole.parts) == list(PROTOCOLS["paper"])
 
     resumed = digit_bench("category", images=40)
     resumed.parts.update({name: whole.parts[name] for name in ("fgsm-untargeted", "fgsm-targeted")})
-    again = attacks_paper("").evaluate(resumed.context)
+    again = attacks_paper().evaluate(resumed.context)
     assert again.scores == expected.scores
     assert {doing for doing, _ in resumed.reports} == {"attack iterative-untargeted", "attack iterative-targeted"}
     shares = [share for _, share in resumed.reports]
@@ -139,10 +140,10 @@ def accuracies(found: Measurement) -> list[float]:
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_fast_numerics_leave_accuracy_where_it_is(digit_bench: MakeBench, precision: str) -> None:
     bench = digit_bench("category", images=200)
-    exact = attacks_paper("").evaluate(bench.context)
+    exact = attacks_paper().evaluate(bench.context)
     bench.run = replace(bench.run, numerics=Numerics(mode="fast", precision=precision))
     bench.parts.clear()
-    fast = attacks_paper("").evaluate(bench.context)
+    fast = attacks_paper().evaluate(bench.context)
     gaps = np.abs(np.subtract(accuracies(exact), accuracies(fast)))
     assert gaps.mean() <= 0.005
     assert gaps.max() <= (0.005 if precision == "float32" else 0.03)
@@ -156,11 +157,11 @@ def global_random_state() -> tuple[object, ...]:
 def test_global_random_state_is_untouched(digit_bench: MakeBench) -> None:
     bench = digit_bench("category", images=20)
     before = global_random_state()
-    attacks_paper("").evaluate(bench.context)
+    attacks_paper().evaluate(bench.context)
     assert global_random_state() == before
 
 
 def test_another_protocol_is_refused_by_name() -> None:
-    with pytest.raises(InputError, match=r"'papers'.*paper, corrected"):
-        attacks_paper("papers")
-    assert attacks_paper("") == attacks_paper("paper") != attacks_paper("corrected")
+    with pytest.raises(InputError, match=r"'papers'; did you mean paper"):
+        evaluator("attacks-paper:papers")
+    assert attacks_paper() == attacks_paper("paper") != attacks_paper("corrected")

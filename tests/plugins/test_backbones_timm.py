@@ -12,15 +12,12 @@ import numpy as np
 import pytest
 import timm
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from safetensors.torch import save_file
 from torch import nn
 
 from labelbench import InputError, MachineError, UnknownName, current_settings
+from labelbench.registry import backbone, check
 from labelbench.settings import use_settings
-from labelbench_backbones import timm_models
-from labelbench_backbones.timm_models import TimmArgument
 
 # name -> features; timm says 512 for vgg11_bn in `num_features`, of which its head makes 4096.
 MODELS = {"resnet18": 512, "mobilenetv3_small_100": 1024, "vit_tiny_patch16_224": 192}
@@ -28,7 +25,7 @@ MODELS = {"resnet18": 512, "mobilenetv3_small_100": 1024, "vit_tiny_patch16_224"
 
 
 def build(argument: str, size: tuple[int, int] = (32, 32)) -> nn.Module:
-    return timm_models.register_backbones()["timm"](argument, size)
+    return backbone(f"timm:{argument}", size)
 
 
 def states_equal(one: nn.Module, other: nn.Module) -> bool:
@@ -38,8 +35,8 @@ def states_equal(one: nn.Module, other: nn.Module) -> bool:
 
 def test_the_hook_module_loads_neither_torch_nor_timm() -> None:
     code = (
-        "import sys, labelbench_backbones.timm_models as t; t.register_backbones(); "
-        "t.TimmArgument.parse('resnet18'); sys.exit(bool({'torch', 'timm'} & set(sys.modules)))"
+        "import sys, labelbench_backbones.timm_models as t; t.Timm().check((32, 32), 'resnet18'); "
+        "sys.exit(bool({'torch', 'timm'} & set(sys.modules)))"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
 
@@ -47,37 +44,24 @@ def test_the_hook_module_loads_neither_torch_nor_timm() -> None:
 # What the user writes
 
 
-@given(name=st.from_regex(r"[a-z][a-z0-9_.]{0,30}", fullmatch=True), size=st.none() | st.integers(1, 9999))
-@settings(deadline=None)
-def test_an_argument_is_a_name_and_options_in_any_order(name: str, size: int | None) -> None:
-    options = ["pretrained", *([f"size={size}"] if size else [])]
-    expected = TimmArgument(name, pretrained=True, size=size)
-    assert TimmArgument.parse(",".join([name, *options])) == expected
-    assert TimmArgument.parse(",".join([name, *reversed(options)])) == expected
-    assert TimmArgument.parse(name) == TimmArgument(name)
-
-
 @pytest.mark.parametrize(
     ("argument", "problem"),
     [
-        ("", "needs the name of a model"),
-        (",pretrained", "needs the name of a model"),
-        ("resnet18,", "has the option ''"),
-        ("resnet18,pretrain", "has the option 'pretrain'"),
-        ("resnet18,pretrained=yes", "has the option 'pretrained=yes'"),
-        ("resnet18,size", "has the option 'size'"),
-        ("resnet18,size=0", "has the option 'size=0'"),
-        ("resnet18,size=-32", "has the option 'size=-32'"),
-        ("resnet18,size=32x32", "has the option 'size=32x32'"),
-        ("resnet18,size=100000", "has the option 'size=100000'"),
-        ("resnet18,size=32,size=64", "has 'size' twice"),
+        ("", "backbone timm needs its name: timm:NAME[,pretrained,size=N]"),
+        ("resnet18,", "'' is no key=value"),
+        ("resnet18,pretrain", "did you mean pretrained?"),
+        ("resnet18,pretrained=maybe", "pretrained is 'maybe'; expected yes or no"),
+        ("resnet18,size", "'size' is no key=value"),
+        ("resnet18,size=0", "size is '0'; expected a whole number from 1 to 9999"),
+        ("resnet18,size=32x32", "size is '32x32'; expected"),
+        ("resnet18,size=100000", "size is '100000'; expected"),
+        ("resnet18,size=32,size=64", "size is given twice"),
     ],
 )
 def test_an_argument_of_another_form_is_refused_with_the_right_one(argument: str, problem: str) -> None:
     with pytest.raises(InputError) as refused:
         build(argument)
     assert problem in str(refused.value)
-    assert "expected timm:NAME[,pretrained][,size=N]" in str(refused.value)
 
 
 @pytest.mark.parametrize(
@@ -89,9 +73,10 @@ def test_an_argument_of_another_form_is_refused_with_the_right_one(argument: str
     ],
 )
 def test_a_name_that_timm_does_not_have_is_refused_with_near_matches(argument: str, near: str) -> None:
-    with pytest.raises(UnknownName, match="unknown timm model") as refused:
-        build(argument)
-    assert near in str(refused.value)
+    for use in (build, lambda argument: check("backbone", f"timm:{argument}", (32, 32))):
+        with pytest.raises(UnknownName, match="unknown timm model") as refused:
+            use(argument)
+        assert near in str(refused.value)
 
 
 def test_a_name_unlike_any_is_answered_with_a_few_and_not_with_a_thousand() -> None:

@@ -17,12 +17,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from labelbench import InputError, MachineError, Unavailable
+from labelbench import InputError, LabelSet, MachineError, Unavailable, label
 from labelbench.datasets import Dataset
 from labelbench_labels import bert_models
 from labelbench_labels.bert import Bert, targets_of
 
-bert = Bert()
+
+def bert(dataset: Dataset, argument: str) -> LabelSet:
+    return label(f"bert:{argument}", dataset)
+
 
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 WORDS = ("cat", "dog", "frog", "sweet", "pepper", "light", "##house", "s", "##h", "##ip")
@@ -303,7 +306,7 @@ class TestByName:
         (store / "refs" / "main").write_text("0" * 40)
         shutil.copytree(saved, store / "snapshots" / ("0" * 40))
         assert bert(animals("cat", "dog"), "").identity == bert(animals("cat", "dog"), str(saved)).identity
-        assert str(store) in bert.fetch("google-bert/bert-base-uncased")
+        assert str(store) in Bert().fetch("google-bert/bert-base-uncased")
 
     def test_a_bare_word_means_a_model_also_where_a_folder_has_that_name(
         self, model: Path, monkeypatch: pytest.MonkeyPatch
@@ -358,9 +361,9 @@ class TestFetching:
         assert {path.name for path in (cache / "bert" / "org--small").iterdir()} == {"files.json", *self.LISTED}
 
     def test_fetch_needs_no_data_set_and_fetches_once(self, asked: list[str], cache: Path) -> None:
-        assert str(cache / "bert" / "org--small") in bert.fetch("org/small")
+        assert str(cache / "bert" / "org--small") in Bert().fetch("org/small")
         before = len(asked)
-        bert.fetch("org/small")
+        Bert().fetch("org/small")
         bert(animals("cat", "dog"), "org/small")
         assert len(asked) == before
 
@@ -370,17 +373,17 @@ class TestFetching:
         weights = tmp_path / "served" / "org" / "small" / "resolve" / "abc" / "model.safetensors"
         weights.unlink()
         with pytest.raises(MachineError, match=r"model\.safetensors"):
-            bert.fetch("org/small")
+            Bert().fetch("org/small")
         self.listing.write_text(self.listing.read_text().replace('"abc"', '"def"'))
         shutil.copy(saved / "model.safetensors", weights)
-        bert.fetch("org/small")
+        Bert().fetch("org/small")
         assert asked[-1] == asked[-2] == "/org/small/resolve/abc/model.safetensors"
 
     def test_weights_with_another_hash_are_refused_and_leave_nothing(self, cache: Path, tmp_path: Path) -> None:
         weights = tmp_path / "served" / "org" / "small" / "resolve" / "abc" / "model.safetensors"
         weights.write_bytes(bytes(weights.stat().st_size))
         with pytest.raises(MachineError, match="SHA-256"):
-            bert.fetch("org/small")
+            Bert().fetch("org/small")
         assert not [path.name for path in (cache / "bert" / "org--small").iterdir() if "safetensors" in path.name]
 
     def test_the_model_of_the_paper_is_pinned_by_hashes(self, asked: list[str], cache: Path, tmp_path: Path) -> None:
@@ -405,20 +408,20 @@ class TestFetching:
     ) -> None:
         self.list_files(saved, *names)
         with pytest.raises(InputError, match=f"'org/small' has {lacking}"):
-            bert.fetch("org/small")
+            Bert().fetch("org/small")
         assert asked == ["/api/models/org/small?blobs=true"]
 
     @pytest.mark.parametrize("listing", ["not JSON", "[]", '{"sha": "abc"}'])
     def test_a_list_that_cannot_be_read_is_not_kept(self, listing: str, cache: Path) -> None:
         self.listing.write_text(listing)
         with pytest.raises(Unavailable, match="list of the files of 'org/small' cannot be read"):
-            bert.fetch("org/small")
+            Bert().fetch("org/small")
         assert list((cache / "bert" / "org--small").iterdir()) == []
 
     def test_a_model_that_the_server_does_not_have_is_named(self) -> None:
         with pytest.raises(Unavailable, match=r"model 'org/unknown' .*is the name right.* 404"):
-            bert.fetch("org/unknown")
+            Bert().fetch("org/unknown")
 
     def test_a_folder_is_told_to_be_there(self, asked: list[str], saved: Path) -> None:
-        assert str(saved) in bert.fetch(str(saved))
+        assert str(saved) in Bert().fetch(str(saved))
         assert asked == []

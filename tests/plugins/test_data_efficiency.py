@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from rich.console import Console
 
-from labelbench import InputError, RunSpec, split_indices
+from labelbench import RunSpec, split_indices
 from labelbench.optimizers import SGD
 from labelbench.recipes import Recipe
 from labelbench.results.store import Results
@@ -100,7 +100,7 @@ def test_missing_classes_are_named(done: Path) -> None:
 
 @given(st.integers(40, 60_000), st.integers(0, 5))
 def test_shares_are_nested_and_have_the_same_validation_images(count: int, seed: int) -> None:
-    runs = data_efficiency("").needs(RunSpec("digits", "speech", "resnet8", seed)).trainings
+    runs = data_efficiency().needs(RunSpec("digits", "speech", "resnet8", seed)).trainings
     parts = [split_indices(one, count, 0.1) for one in runs]
     for (smaller, validation), (larger, other) in pairwise(parts):
         assert np.array_equal(smaller, larger[: len(smaller)]) and np.array_equal(validation, other)
@@ -129,7 +129,7 @@ class Enough(Exception):
 def test_an_interrupted_evaluation_goes_on_where_it_was(digit_bench: Callable[..., Any]) -> None:
     whole = digit_bench("category", images=50)
     whole.category = whole.network
-    expected = data_efficiency("").evaluate(whole.context)
+    expected = data_efficiency().evaluate(whole.context)
     cut = digit_bench("category", images=50)
     asked: list[float] = []
 
@@ -141,8 +141,8 @@ def test_an_interrupted_evaluation_goes_on_where_it_was(digit_bench: Callable[..
 
     cut.outputs = outputs
     with pytest.raises(Enough):
-        data_efficiency("").evaluate(cut.context)
-    found = data_efficiency("").evaluate(cut.context)
+        data_efficiency().evaluate(cut.context)
+    found = data_efficiency().evaluate(cut.context)
     assert asked == [0.01, 0.02, 0.04, 0.08, 0.08, 0.1, 0.2, 1.0]
     assert found.scores == expected.scores
     assert np.array_equal(found.arrays["right"], expected.arrays["right"])
@@ -179,8 +179,3 @@ def test_the_interval_of_the_area_covers() -> None:
         low, high = area_score(SHARES, right).interval or (0, 0)
         held += low <= truth <= high
     assert 0.92 <= held / 400 <= 0.98
-
-
-def test_an_argument_is_refused() -> None:
-    with pytest.raises(InputError, match="takes no argument; got '5'"):
-        data_efficiency("5")

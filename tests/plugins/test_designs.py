@@ -5,12 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from labelbench import InputError, LabelSet
+from labelbench import InputError, LabelSet, label
 from labelbench.datasets import Dataset
 from labelbench.registry import find_dataset
-from labelbench_labels.designs import register_labels
 
-LABELS = register_labels()
 CIFAR10 = find_dataset("cifar10")
 CIFAR100 = find_dataset("cifar100")
 DRAWN = ["normal-dim:20", "uniform-gap:1", "hadamard", "simplex", "orthogonal-random"]
@@ -18,7 +16,7 @@ DRAWN = ["normal-dim:20", "uniform-gap:1", "hadamard", "simplex", "orthogonal-ra
 
 def built(name: str, dataset: Dataset, *more: str) -> LabelSet:
     base, _, argument = name.partition(":")
-    return LABELS[base](dataset, ",".join(part for part in (argument, *more) if part))
+    return label(f"{base}:{','.join(part for part in (argument, *more) if part)}", dataset)
 
 
 def dataset_of(classes: int, size: int) -> Dataset:
@@ -69,8 +67,8 @@ def test_hadamard_labels_are_balanced_and_differ_in_half_of_their_elements(datas
     assert set(np.unique(labels.targets)) == {0.0, 80.0}
     lit = (labels.targets > 0).reshape(labels.num_classes, -1)
     assert (lit.sum(axis=1) == 2048).all()
-    for index, label in enumerate(lit):
-        assert ((lit[index + 1 :] != label).sum(axis=1) == 2048).all()
+    for index, row in enumerate(lit):
+        assert ((lit[index + 1 :] != row).sum(axis=1) == 2048).all()
 
 
 @pytest.mark.parametrize(("size", "side"), [(8, 16), (20, 64), (24, 64), (33, 128)])
@@ -120,12 +118,12 @@ def test_orthogonal_rows_are_no_more_than_elements() -> None:
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("normal-dim", r"label normal-dim needs its dimension: normal-dim:D"),
-        ("uniform-gap:seed=3", r"label uniform-gap needs its gap: uniform-gap:G"),
+        ("normal-dim", r"label normal-dim needs its dimension: normal-dim:DIMENSION"),
+        ("uniform-gap:seed=3", r"label uniform-gap needs its gap: uniform-gap:GAP"),
         ("normal-dim:0", r"dimension is '0'; expected a whole number from 1 to 1000000"),
         ("normal-dim:many", r"dimension is 'many'; expected a whole number"),
-        ("uniform-gap:-1", r"gap is '-1'; expected a number, 0 or more"),
-        ("hadamard:3", r"'3' is no key=value; expected seed="),
+        ("uniform-gap:-1", r"gap is '-1'; expected a number from 0 to 1000000"),
+        ("hadamard:3", r"unknown argument of label hadamard '3'; known: seed expected hadamard:seed=48"),
     ],
 )
 def test_arguments_that_make_no_sense_are_refused(name: str, message: str) -> None:

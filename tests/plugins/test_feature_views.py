@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
-from labelbench import InputError, Trained
+from labelbench import Trained
 from labelbench.optimizers import SGD
 from labelbench.recipes import Recipe
 from labelbench.results.store import Results
@@ -161,13 +161,13 @@ def snapshots_of(bench: Any, epochs: dict[float, int]) -> list[float]:
 def test_moments_at_one_epoch_are_computed_once(digit_bench: Callable[..., Any]) -> None:
     bench = digit_bench("category", images=60)
     snapshots_of(bench, dict(zip(MOMENTS, (1, 1, 1, 2, 2), strict=True)))
-    found = feature_views("").evaluate(bench.context)
+    found = feature_views().evaluate(bench.context)
     assert set(bench.parts) == {"epoch-1", "epoch-2"}
     assert found.details["epochs"] == dict(zip(NAMES, (1, 1, 1, 2, 2), strict=True))
     assert [score.name for score in found.scores] == [
         f"{kind}/{name}" for kind in ("knn", "silhouette", "separation") for name in NAMES
     ]
-    assert found["knn/10%"].value == found["knn/50%"].value and found["knn/10%"].value > 0.7
+    assert found["knn/10%"].value == found["knn/50%"].value and found["knn/10%"].value >= 0.7
     assert found.arrays["tsne"].shape == (5, 60, 2) and found.arrays["tsne"].dtype == np.float32
     assert np.array_equal(found.arrays["tsne"][0], found.arrays["tsne"][2])
     assert found.arrays["classes"].tolist() == bench.test.classes.tolist()
@@ -178,22 +178,22 @@ def test_moments_at_one_epoch_are_computed_once(digit_bench: Callable[..., Any])
 def test_finished_moments_are_not_computed_again(digit_bench: Callable[..., Any]) -> None:
     bench = digit_bench("category", images=60)
     snapshots_of(bench, dict(zip(MOMENTS, range(1, 6), strict=True)))
-    whole = feature_views("").evaluate(bench.context)
+    whole = feature_views().evaluate(bench.context)
     del bench.parts["epoch-4"]
     bench.network = None  # only the part that is missing looks at it
     snapshots_of(bench, dict(zip(MOMENTS, range(1, 6), strict=True)))
     with pytest.raises(AttributeError):
-        feature_views("").evaluate(bench.context)
+        feature_views().evaluate(bench.context)
     assert len(bench.parts) == 4
     bench.network = digit_bench("category").network
-    again = feature_views("").evaluate(bench.context)
+    again = feature_views().evaluate(bench.context)
     assert again.scores == whole.scores and np.array_equal(again.arrays["tsne"], whole.arrays["tsne"])
 
 
 def test_no_more_images_than_the_setting_says(digit_bench: Callable[..., Any]) -> None:
     bench = digit_bench("category", images=100)
     snapshots_of(bench, dict.fromkeys(MOMENTS, 1))
-    found = replace(feature_views(""), images=40).evaluate(bench.context)
+    found = replace(feature_views(), images=40).evaluate(bench.context)
     assert found.details["images"] == len(found.arrays["classes"]) == found["knn/10%"].count == 40
 
 
@@ -213,8 +213,3 @@ def test_a_training_of_one_epoch_has_all_moments(tmp_path: Path) -> None:
     assert curve.arrays["epoch"].tolist() == [1]
     again = plan(suite, Numerics(threads=1), Results(tmp_path))
     assert again.todo_trainings == again.todo_cells == ()
-
-
-def test_an_argument_is_refused() -> None:
-    with pytest.raises(InputError, match="write feature-views alone"):
-        feature_views("pca")

@@ -11,11 +11,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from labelbench import InputError
+from labelbench import InputError, LabelSet, label
+from labelbench.datasets import Dataset
 from labelbench.registry import find_dataset
-from labelbench_labels.files import npy
 
 DIGITS = find_dataset("digits")
+
+
+def npy(dataset: Dataset, path: str) -> LabelSet:
+    return label(f"npy:{path}", dataset)
 
 
 def saved(folder: Path, array: object) -> str:
@@ -149,5 +153,5 @@ def test_a_missing_file_and_a_folder_are_told_apart(tmp_path: Path) -> None:
         npy(DIGITS, str(tmp_path / "nowhere.npy"))
     with pytest.raises(InputError, match="is a folder"):
         npy(DIGITS, str(tmp_path))
-    with pytest.raises(InputError, match="needs a file: npy:PATH"):
+    with pytest.raises(InputError, match="needs its path: npy:PATH"):
         npy(DIGITS, "")

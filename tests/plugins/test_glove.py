@@ -16,14 +16,17 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from labelbench import InputError, MachineError, Unavailable, UnknownName
+from labelbench import InputError, LabelSet, MachineError, Unavailable, UnknownName, label
 from labelbench.datasets import Dataset
 from labelbench.registry import find_dataset
 from labelbench_labels import glove as glove_module
 from labelbench_labels.glove import VECTORS, Glove
 from labelbench_labels.text import register_labels
 
-glove = Glove()
+
+def glove(dataset: Dataset, argument: str) -> LabelSet:
+    return label(f"glove:{argument}", dataset)
+
 
 LINES = """the 0.1 0.2 0.3
 cat 1 2 3
@@ -171,7 +174,7 @@ def test_a_class_name_without_a_word_is_refused(vectors: Path) -> None:
 
 
 def test_wrong_options_are_refused(vectors: Path) -> None:
-    with pytest.raises(InputError, match="words is 'last'; expected first or mean"):
+    with pytest.raises(UnknownName, match="'last'; known: first, mean"):
         glove(animals("cat", "maple"), f"{vectors},words=last")
     with pytest.raises(UnknownName, match="unknown argument of label glove 'word'"):
         glove(animals("cat", "maple"), f"{vectors},word=first")
@@ -228,8 +231,8 @@ class TestFetching:
         assert [path.name for path in (tmp_path / "cache" / "glove").iterdir()] == [VECTORS]
 
     def test_fetch_needs_no_data_set_and_fetches_once(self, asked: list[str], tmp_path: Path) -> None:
-        assert str(tmp_path / "cache" / "glove" / VECTORS) in glove.fetch()
-        glove.fetch()
+        assert str(tmp_path / "cache" / "glove" / VECTORS) in Glove().fetch()
+        Glove().fetch()
         assert asked == ["/glove.zip"]
 
     def test_an_archive_placed_by_hand_is_used_offline(
@@ -247,7 +250,7 @@ class TestFetching:
     ) -> None:
         monkeypatch.setattr(glove_module, "VECTORS_SHA256", "0" * 64)
         with pytest.raises(MachineError, match="SHA-256"):
-            glove.fetch()
+            Glove().fetch()
         assert [path.name for path in (tmp_path / "cache" / "glove").iterdir()] == ["glove.zip"]
 
     def test_an_archive_with_another_hash_is_refused_and_removed(
@@ -255,7 +258,7 @@ class TestFetching:
     ) -> None:
         monkeypatch.setattr(glove_module, "ARCHIVE_SHA256", "0" * 64)
         with pytest.raises(MachineError, match="SHA-256"):
-            glove.fetch()
+            Glove().fetch()
         assert list((tmp_path / "cache" / "glove").iterdir()) == []
 
 

@@ -26,9 +26,8 @@ import pytest
 import soundfile
 import trustme
 
-from labelbench import Dataset, InputError, MachineError, Unavailable, UnknownName
+from labelbench import Dataset, InputError, MachineError, Unavailable, UnknownName, label
 from labelbench_labels.google_speech import Patience, spoken
-from labelbench_labels.speech import speech
 
 QUICK = Patience(timeout=5.0, tries=3, first_wait=0.01, longest_wait=2.0)
 
@@ -176,7 +175,7 @@ def test_the_record_says_that_the_audio_is_unauthenticated(service: Service) -> 
 
 def test_the_label_carries_that_note_and_the_hashes_of_what_came(service: Service) -> None:
     service.answers = [Answer(), Answer(spoken_mp3(500))]
-    labels = speech(Dataset("pets", ("cat", "dog"), (8, 8)), "tts=gtts,lang=de,tld=de")
+    labels = label("speech:tts=gtts,lang=de,tld=de", Dataset("pets", ("cat", "dog"), (8, 8)))
     assert labels.shape == (16, 16)
     assert "unauthenticated" in labels.provenance["source"]["note"]
     assert labels.provenance["words"]["cat"]["mp3_sha256"] == hashlib.sha256(MP3).hexdigest()

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from labelbench import Context, InputError, LabelSet, Measurement, Needs, RunSpec
+from labelbench import Context, LabelSet, Measurement, Needs, RunSpec
 from labelbench.registry import find_dataset
 from labelbench_evaluators.label_statistics import (
     effective_rank,
@@ -172,22 +172,20 @@ def measured(labels: LabelSet, seen: list[float] | None = None) -> Measurement:
         part=refuse,
         report=lambda doing, share: seen.append(share) if seen is not None else None,
     )
-    return label_statistics("").evaluate(context)
+    return label_statistics().evaluate(context)
 
 
 def test_the_evaluator_needs_no_training() -> None:
-    assert label_statistics("").needs(RunSpec.of("digits", "constant", "resnet8", 0)) == Needs()
+    assert label_statistics().needs(RunSpec.of("digits", "constant", "resnet8", 0)) == Needs()
 
 
-def test_the_evaluator_is_registered_and_takes_no_argument() -> None:
+def test_the_evaluator_is_registered() -> None:
     assert set(register_evaluators()) == {"label-statistics"}
-    with pytest.raises(InputError, match="label-statistics' takes no argument; got 'x'"):
-        label_statistics("x")
 
 
 def test_every_score_is_explained_and_none_is_higher_is_better() -> None:
     measurement = measured(LabelSet(ONE_HOT))
-    assert {score.name for score in measurement.scores} == set(label_statistics("").explanations)
+    assert {score.name for score in measurement.scores} == set(label_statistics().explanations)
     assert all(score.higher_is_better is None for score in measurement.scores)
 
 

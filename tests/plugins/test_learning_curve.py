@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from labelbench.training.loop import Epoch
 
-from labelbench import InputError, Measurement, Trained
-from labelbench.training.result import Epoch
+from labelbench import Measurement, Trained
 from labelbench_evaluators.learning_curve import CURVES, learning_curve
 
 
@@ -23,7 +23,7 @@ def measured(digit_bench: Callable[..., Any]) -> Callable[..., Measurement]:
         history = tuple(Epoch(i + 1, 0.1, 2.0, 1.5, value, 1.0) for i, value in enumerate(accuracy))
         best = int(np.argmax(accuracy)) + 1 if accuracy else 0
         bench.trained = lambda run: Trained(run, bench.network, history, best, diverged)
-        return learning_curve("").evaluate(bench.context)
+        return learning_curve().evaluate(bench.context)
 
     return measure
 
@@ -82,9 +82,9 @@ def test_a_training_that_diverged_is_difficult(measured: Callable[..., Measureme
 def test_a_curve_that_never_falls_and_starts_high_is_not_difficult(values: list[float]) -> None:
     curve = np.sort(0.9 + np.array(values) / 10)
     trained = replace_history(curve)
-    assert learning_curve("").difficulties(curve, 10, trained) == []
+    assert learning_curve().difficulties(curve, 10, trained) == []
     late = np.append(np.full(3 * len(curve), 0.3), curve)
-    assert len(learning_curve("").difficulties(late, 10, trained)) == 1
+    assert len(learning_curve().difficulties(late, 10, trained)) == 1
 
 
 def replace_history(curve: np.ndarray) -> Any:
@@ -95,9 +95,4 @@ def replace_history(curve: np.ndarray) -> Any:
 @pytest.mark.parametrize(("best", "difficult"), [(0.9, False), (0.55, True)])
 def test_two_classes_can_be_learnt_without_difficulty(best: float, difficult: bool) -> None:
     curve = np.full(6, best)
-    assert bool(learning_curve("").difficulties(curve, 2, replace_history(curve))) is difficult
-
-
-def test_an_argument_is_refused() -> None:
-    with pytest.raises(InputError, match="write learning-curve alone"):
-        learning_curve("fast")
+    assert bool(learning_curve().difficulties(curve, 2, replace_history(curve))) is difficult

@@ -11,18 +11,22 @@ import numpy as np
 import pytest
 import soundfile
 
-from labelbench import InputError, LabelSet, Unavailable, UnknownName
+from labelbench import InputError, LabelSet, Unavailable, UnknownName, label
 from labelbench.datasets import Dataset
 from labelbench.registry import find_dataset
 from labelbench_labels import recordings
 from labelbench_labels.espeak import VOICE
 from labelbench_labels.spectrograms import PIPELINE, shuffle_time
-from labelbench_labels.speech import register_labels, shuffled_speech, speech
+from labelbench_labels.speech import register_labels
 
 DIGITS = find_dataset("digits")
 PETS = Dataset("pets", ("cat", "dog"), (32, 32))
 # The default label of the ten digits, side 64: decibels times 400 as int16.
 KEPT = Path(__file__).parent / "data" / "speech_digits.npy"
+
+
+def speech(dataset: Dataset, argument: str, name: str = "speech") -> LabelSet:
+    return label(f"{name}:{argument}", dataset)
 
 
 @pytest.fixture
@@ -69,7 +73,7 @@ def test_the_label_is_known_by_its_sound_and_its_pipeline(pets: Path) -> None:
     samples[5000] += 1
     soundfile.write(pets / "cat.flac", samples, rate)
     others.append(speech(PETS, f"wav={pets}"))
-    others.append(shuffled_speech(PETS, ""))
+    others.append(speech(PETS, "", "shuffled-speech"))
     assert len({labels.identity for labels in [shipped, *others]}) == 6
 
 
@@ -90,15 +94,14 @@ def test_the_record_names_source_words_pipeline_and_versions(pets: Path) -> None
 
 def test_shuffled_speech_is_speech_shuffled_in_time(pets: Path) -> None:
     for argument in ("", f"wav={pets}"):
-        shuffled, ordered = shuffled_speech(PETS, argument), speech(PETS, argument)
+        shuffled, ordered = speech(PETS, argument, "shuffled-speech"), speech(PETS, argument)
         np.testing.assert_array_equal(shuffled.targets, shuffle_time(ordered.targets))
         assert shuffled.provenance["words"] == ordered.provenance["words"]
 
 
 def test_shuffle_is_the_official_name_of_shuffled_speech() -> None:
     labels = register_labels()
-    assert labels["shuffle"](PETS, "").identity == labels["shuffled-speech"](PETS, "").identity
-    assert isinstance(labels["speech"](PETS, ""), LabelSet)
+    assert labels["shuffle"] is labels["shuffled-speech"] is not labels["speech"]
 
 
 def test_words_spoken_by_espeak_are_those_of_the_package() -> None:
@@ -114,21 +117,21 @@ def test_words_spoken_by_espeak_are_those_of_the_package() -> None:
     ("argument", "kind", "said"),
     [
         ("wavs=x", UnknownName, "did you mean wav?"),
-        ("tts=festival", InputError, "expected espeak or gtts"),
+        ("tts=espaek", UnknownName, r"unknown tts of label .*did you mean espeak\?"),
         ("wav=x,tts=espeak", InputError, "wav does not belong there"),
         ("voice=de", InputError, "voice does not belong there; expected wav=FOLDER"),
         ("tts=gtts,voice=de", InputError, "voice does not belong there"),
         ("tts=espeak,lang=de", InputError, "lang does not belong there"),
-        ("tts=espeak,voice=", InputError, "expected a voice of espeak-ng such as en-us"),
+        ("tts=espeak,voice=", InputError, "voice is ''; expected a text"),
         ("wav=", InputError, "expected a path"),
         ("tts=gtts", Unavailable, "'cat'.*offline"),
         ("tts=gtts,lang=xx", UnknownName, "unknown language"),
     ],
 )
 def test_an_argument_that_makes_no_sense_is_refused_in_words(argument: str, kind: type[Exception], said: str) -> None:
-    for label in (speech, shuffled_speech):
+    for name in ("speech", "shuffled-speech"):
         with pytest.raises(kind, match=said):
-            label(PETS, argument)
+            speech(PETS, argument, name)
 
 
 def test_a_class_without_a_recording_is_named() -> None:

@@ -8,7 +8,7 @@ _LABEL = """
 import numpy as np
 import labelbench
 
-def provide(dataset, argument):
+def provide(dataset):
     "A label."
     count = dataset.num_classes
 {body}
@@ -127,8 +127,12 @@ FOUND_WHEN_LOADED = {
         ["plugin misspelt (misspelt 1.0) cannot be used", "unknown hook 'register_label'"],
     ),
     "old": (
-        {"old": GOOD.replace("(dataset, argument)", "(dataset)").replace('"good"', '"old"')},
-        ["plugin old (old 1.0) cannot be used", "'old' cannot be called as old(dataset, argument)", "too many"],
+        {"old": GOOD.replace("(dataset)", "(dataset, argument)").replace('"good"', '"old"')},
+        [
+            "plugin old (old 1.0) cannot be used",
+            "'old' cannot be called as old(dataset, *, key",
+            "argument has no type",
+        ],
     ),
     "broken-import": (
         {"broken-import": "import a_module_that_is_not_there"},

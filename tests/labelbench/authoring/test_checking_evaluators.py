@@ -25,7 +25,7 @@ class Mine(Evaluator):
     def evaluate(self, context):
 {body}
 
-def make(argument):
+def make():
     return Mine()
 {after}
 
@@ -103,7 +103,7 @@ BAD = {
         ["record", "array 'a' holds object; expected numbers"],
     ),
     "version": (FINE, "Mine.version = '1.0'", ["settings", "version is '1.0'; expected a whole number"]),
-    "settings": (FINE, "make = lambda argument: Mine({1})", ["settings", "cannot be written as JSON"]),
+    "settings": (FINE, "make = lambda: Mine({1})", ["settings", "cannot be written as JSON"]),
     "no needs": (FINE, "Mine.needs = lambda self, run: [run]", ["contract", "needs() returned list; expected"]),
     "raising": ("1 / 0", "", ["contract", "evaluate() failed", "ZeroDivisionError", "expected a labelbench.Measure"]),
     "no measurement": ("return 0.5", "", ["contract", "evaluate() returned float; expected labelbench.Measurement"]),

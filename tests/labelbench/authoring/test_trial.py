@@ -40,11 +40,11 @@ import labelbench
 
 @labelbench.hookimpl
 def register_labels():
-    return {"both": lambda dataset, argument: None}
+    return {"both": lambda dataset: None}
 
 @labelbench.hookimpl
 def register_backbones():
-    return {"both": lambda argument, size: None}
+    return {"both": lambda size: None}
 """
     env = install("both", source)
     asked = command("check", "both", env=env)
@@ -85,7 +85,7 @@ import labelbench
 def register_backbones():
     return {"mine": build}
 
-def build(argument, size):
+def build(size):
     raise ValueError("no luck")
 """
     done = command("try", "mine", env=install("mine", source))
