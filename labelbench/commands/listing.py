@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from labelbench.commands.options import PLUGGED
+from labelbench.plugins import KINDS as PLUGGED_KINDS
 from labelbench.plugins import plugins
 
 if TYPE_CHECKING:
     from rich.table import Table
 
+PLUGGED = tuple(f"{kind}s" for kind in PLUGGED_KINDS)
 KINDS = (*PLUGGED, "datasets", "suites", "plugins")
 
 

@@ -234,7 +234,7 @@ def test_what_a_plugin_with_a_refused_name_registers_beside_it_is_not_used(site:
 
 @pytest.mark.parametrize(
     "callable_",
-    ["lambda *arguments: None", "type('Own', (), {'__call__': lambda self, dataset, *, seed=0: None})()", "dict.get"],
+    ["lambda *arguments: None", "type('Own', (), {'__call__': lambda self, dataset, *, seed=0: None})()", "str.upper"],
 )
 def test_anything_that_can_be_called_as_the_hook_says_is_taken(site: Site, callable_: str) -> None:
     site.install("other", hook(f"{{'x': {callable_}}}"))
@@ -252,8 +252,8 @@ def test_two_third_parties_with_one_name_are_both_refused_it_and_both_named(site
 
 
 def test_a_name_may_be_a_label_and_a_backbone(site: Site) -> None:
-    site.install("one", hook("{'same': lambda a, b: None}"))
-    site.install("two", hook("{'same': lambda a, b: None}", "register_backbones"))
+    site.install("one", hook("{'same': lambda a: None}"))
+    site.install("two", hook("{'same': lambda a: None}", "register_backbones"))
     found = site.look()
     assert (found.labels["same"], found.backbones["same"]) == ("one 1.0", "two 1.0")
     assert found.broken == []

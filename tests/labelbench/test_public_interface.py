@@ -14,8 +14,8 @@ import labelbench
 PUBLIC = [
     "Attack",
     "AttackResult",
-    "Between",
     "Axes",
+    "Between",
     "Context",
     "Curve",
     "Dataset",
