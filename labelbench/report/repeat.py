@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import shlex
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from labelbench.errors import PluginError
+from labelbench.evaluation.evaluator import needs_of
+from labelbench.evaluation.needs import Needs
+from labelbench.plugins import plugins
 from labelbench.recipes import Recipe, is_shipped
+from labelbench.registry import evaluator_here
 from labelbench.results.store import Cell
 from labelbench.runs import RunSpec
 from labelbench.toml import toml_lines
@@ -15,8 +21,6 @@ from labelbench.toml import toml_lines
 # Files of a suite that holds what no option can say.
 SUITE_FILE = "repeat.toml"
 RESULTS = "results/repeat"
-# Nothing is trained for its own sake: what is asked for where a folder holds a training that nothing else measured.
-_LEAST = "accuracy"
 # Options without a value: networks are not compiled, or are.
 _FLAGS = ("--no-compile", "--compile")
 
@@ -56,8 +60,18 @@ def repeats_of(run: RunSpec, cells: Iterable[Cell]) -> Iterator[Repeat]:
     evaluators: dict[int | None, list[str]] = {}
     for cell in cells:
         evaluators.setdefault(cell.test_images, []).append(cell.evaluator)
-    for test_images, names in evaluators.items() or [(None, [_LEAST])]:
+    for test_images, names in evaluators.items() or [(None, _least(run))]:
         yield _repeat(run, names, test_images)
+
+
+def _least(run: RunSpec) -> list[str]:
+    """An evaluator that asks for this training and nothing else: nothing is trained for its own sake."""
+    for name in plugins().evaluators:
+        made = evaluator_here(name)
+        with contextlib.suppress(PluginError):
+            if made and needs_of(made, run) == Needs((run,)):
+                return [name]
+    return []
 
 
 def _repeat(run: RunSpec, evaluators: Iterable[str], test_images: int | None) -> Repeat:
