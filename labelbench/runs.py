@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -171,7 +172,8 @@ def named_files(name: str, *, bare_folders: bool = False) -> dict[str, str]:
     hashes = {}
     values = re.findall(r"=([^:,=]+)", argument)
     for part in dict.fromkeys([argument, *re.split(r"[:,=]", argument)]):
-        path = Path(part).expanduser()
+        # As pathlib does it, but a ~ that is nobody's home stays what it is.
+        path = Path(os.path.expanduser(part))  # noqa: PTH111
         if part and (path.is_file() or ((bare_folders or "/" in part or part in values) and path.is_dir())):
             hashes[part] = _sha256_of(path, _state_of(path))
     return hashes

@@ -15,7 +15,6 @@ import hypothesis.strategies as st
 import numpy as np
 import pytest
 from hypothesis import given, settings
-from plotly.offline import get_plotlyjs
 
 from labelbench.charts.collection import charts_of
 from labelbench.errors import InputError
@@ -23,7 +22,7 @@ from labelbench.evaluation.scores import Measurement, Score
 from labelbench.labels import LabelSet
 from labelbench.leaderboard.leaderboard import Leaderboard
 from labelbench.report.labels import galleries
-from labelbench.report.page import to_report, write_report
+from labelbench.report.page import PLOTLY, _packaged, to_report, write_report
 from labelbench.results.store import Cell, Results
 from labelbench.runs import Numerics, RunSpec
 
@@ -41,7 +40,7 @@ class Page(HTMLParser):
         self.scripts: list[tuple[dict[str, str | None], str]] = []
         self._script: dict[str, str | None] | None = None
         # Plotly's own script takes a second to be looked through, and holds nothing of a results folder.
-        self.feed(text.replace(get_plotlyjs(), ";", 1))
+        self.feed(text.replace(_packaged(PLOTLY), ";", 1))
         self.close()
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
