@@ -7,14 +7,14 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from labelbench.errors import ConflictError, MachineError, PluginError, Unavailable
-from labelbench.files import damaged, read_json
+from labelbench.errors import MachineError, PluginError, Unavailable
 from labelbench.results.store import Cell, Results
 from labelbench.running.estimate import Work
 from labelbench.running.executors import Executor, Here, processes
 from labelbench.running.materials import Materials
 from labelbench.running.planning import Plan
 from labelbench.running.progress import Reporter
+from labelbench.running.staleness import refuse_stale
 from labelbench.running.work import Job, Measuring, Training, Worker
 from labelbench.runs import RunSpec
 
@@ -60,7 +60,7 @@ class Runner:
 
         Raises:
             InputError: a data set or label that cannot be used, before anything is computed; or finished work
-                that was made with other images.
+                that was made with other images, targets or settings.
             MachineError: the machine refuses; what is finished stays.
         """
         self._prepare()
@@ -141,24 +141,8 @@ class Runner:
             if run.dataset not in unavailable:
                 with suppress(PluginError, MachineError):  # only the cells that need this label fail, one by one
                     self.materials.labels(run)
-        for run in self.plan.trainings:
-            if run.dataset not in unavailable:
-                self._refuse_other_images(run)
-
-    def _refuse_other_images(self, run: RunSpec) -> None:
-        file = self.results.training_file(run)
-        if self.overwrite or not file.exists():
-            return
-        images = self.materials.images(run)
-        try:
-            made_with = str(read_json(file)["images"]["fingerprint"])
-        except (KeyError, TypeError) as error:
-            raise damaged(file, "it does not say what images it was made with") from error
-        if made_with != images.fingerprint:
-            raise ConflictError(
-                f"{file} was made with other images of {run.dataset} (fingerprint {made_with[:12]}, now "
-                f"{images.fingerprint[:12]} from {images.source}); use another --results folder, or --overwrite always"
-            )
+        if not self.overwrite:
+            refuse_stale(self.plan, self.results, self.materials)
 
     def _training(self, run: RunSpec) -> Training:
         """The job of a training; its size is the thousands of images that it looks at."""

@@ -29,9 +29,9 @@ def test_a_folder_is_described_by_its_folders_and_one_image(photos):
 def test_flipping_can_be_ruled_out(photos):
     dataset = find_dataset(f"folder:{photos}")
     assert find_dataset(f"folder:{photos},flip=no") == replace(dataset, name=f"folder:{photos},flip=no", flip=False)
-    with pytest.raises(InputError, match="flip is .maybe.; expected yes or no"):
+    with pytest.raises(InputError, match="flip is 'maybe'; expected yes or no"):
         find_dataset(f"folder:{photos},flip=maybe")
-    with pytest.raises(InputError, match="flip is .maybe.; expected yes or no"):
+    with pytest.raises(InputError, match="data set folder needs its path"):
         find_dataset("folder:")
 
 
