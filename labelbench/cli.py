@@ -239,7 +239,7 @@ def list_names(kind: str | None) -> None:
 
 
 @cli.command()
-@click.argument("kind", metavar="label|backbone|evaluator")
+@click.argument("kind", metavar="label|backbone|evaluator|dataset")
 @click.argument("name", metavar="NAME")
 def new(kind: str, name: str) -> None:
     """Begin a plugin: a folder NAME with a package that installs, passes its own checks and runs as it is."""
@@ -250,11 +250,13 @@ def new(kind: str, name: str) -> None:
 
 @cli.command()
 @click.argument("names", nargs=-1, required=True, metavar="NAME...", shell_complete=complete(*PLUGGED))
-@click.option("--kind", metavar="label|backbone|evaluator", help="What the names are, where several kinds have them.")
+@click.option(
+    "--kind", metavar="label|backbone|evaluator|dataset", help="What the names are, where several kinds have them."
+)
 @click.option("--time-limit", default=60.0, show_default=True, metavar="SECONDS", help="Give a single step up after.")
 @machine_options
 def check(names: tuple[str, ...], kind: str | None, time_limit: float, **options: Any) -> None:
-    """Check what labels, backbones and evaluators promise: offline, in seconds, on data that is made up."""
+    """Check what labels, backbones, evaluators and data sets promise: offline, in seconds."""
     from labelbench.commands.plugins import check_plugins
 
     if not check_plugins(names, kind, time_limit, options):
@@ -263,11 +265,13 @@ def check(names: tuple[str, ...], kind: str | None, time_limit: float, **options
 
 @cli.command("try")
 @click.argument("name", metavar="NAME", shell_complete=complete(*PLUGGED))
-@click.option("--kind", metavar="label|backbone|evaluator", help="What the name is, where several kinds have it.")
+@click.option(
+    "--kind", metavar="label|backbone|evaluator|dataset", help="What the name is, where several kinds have it."
+)
 @click.option("--dry-run", is_flag=True, help="Say what would be trained and stop.")
 @machine_options
 def try_name(name: str, kind: str | None, dry_run: bool, **options: Any) -> None:
-    """Train a label, backbone or evaluator beside its controls, for about a minute, and keep nothing."""
+    """Train a label, backbone, evaluator or data set beside its controls, for about a minute, and keep nothing."""
     from labelbench.commands.plugins import try_plugin
 
     sys.exit(try_plugin(name, kind, options, dry_run=dry_run))

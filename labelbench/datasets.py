@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from labelbench.errors import InputError
+from labelbench.errors import InputError, PluginError
 from labelbench.images.arrays import Report
 from labelbench.images.cache import ImageCache
 from labelbench.images.files import reading_errors
@@ -120,6 +120,24 @@ class Dataset:
         """That of :meth:`images`: SHA-256 over class names, shapes and pixels."""
         return self.images().fingerprint
 
+    def found(self, report: Report) -> ImageSource:
+        """Where its images are, by the settings in force.
+
+        Raises:
+            InputError: it is a description without images, or files that are there cannot be used.
+            PluginError: its source returns something else.
+            Unavailable: they are not here, and may not or could not be fetched.
+        """
+        if self.source is None:
+            raise InputError(f"data set {self.name!r} is a description without images; expected a source of them")
+        found = self.source(report)
+        if not isinstance(found, ImageSource):
+            raise PluginError(
+                f"the source of data set {self.name!r} returned {type(found).__name__}; expected a "
+                "labelbench.ImageSource"
+            )
+        return found
+
     def images(self, report: Report | None = None) -> Images:
         """Find the images, decode them unless the cache holds them, and map them.
 
@@ -132,12 +150,10 @@ class Dataset:
             Unavailable: they are not here, and may not or could not be fetched.
             MachineError: they cannot be read, or the cache cannot be written.
         """
-        if self.source is None:
-            raise InputError(f"data set {self.name!r} is a description without images; expected a source of them")
         report = report or (lambda doing, share: None)
         kind = self.name.partition(":")[0]
         with reading_errors(self.name):
-            source = self.source(report)
+            source = self.found(report)
             cache = ImageCache(current_settings().cache_dir)
             stored = cache.load(kind, source, self.class_names, self.image_size, report)
         return Images(

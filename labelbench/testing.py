@@ -18,7 +18,7 @@ from collections.abc import Iterable
 from labelbench.authoring.checking_process import TIME_LIMIT, findings_of
 from labelbench.authoring.findings import Finding, failures
 
-__all__ = ["Finding", "assert_fine", "check_backbone", "check_evaluator", "check_label"]
+__all__ = ["Finding", "assert_fine", "check_backbone", "check_dataset", "check_evaluator", "check_label"]
 
 
 def check_label(name: str, *, time_limit: float = TIME_LIMIT) -> list[Finding]:
@@ -76,6 +76,25 @@ def check_evaluator(name: str, *, time_limit: float = TIME_LIMIT) -> list[Findin
         MachineError: files that it needs are not here.
     """
     return findings_of("evaluator", name, time_limit)
+
+
+def check_dataset(name: str, *, time_limit: float = TIME_LIMIT) -> list[Finding]:
+    """Check a data set on the images that its source gives.
+
+    The description: class names, image size, mean and std, without delay. The images: shape, dtype, classes, one or
+    more of every class in both parts, the same in every reading and in processes with other hash seeds; what the cache
+    goes by is JSON and stays while they do. The source: global state and network left alone.
+
+    Args:
+        name: as a user writes it, e.g. ``"folder:my_images"``.
+        time_limit: seconds after which a single step is given up.
+
+    Raises:
+        UnknownName: no installed plugin registers the name.
+        InputError: its argument, or files, cannot be used.
+        MachineError: files that it needs are not here.
+    """
+    return findings_of("dataset", name, time_limit)
 
 
 def assert_fine(findings: Iterable[Finding]) -> None:

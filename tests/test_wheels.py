@@ -19,6 +19,8 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 pytestmark = pytest.mark.wheels
+NAMES = ("rainbow", "squares")
+SMALL = ["--epochs", "1", "--train-fraction", "0.2", "--test-images", "50", "--threads", "1", "--device", "cpu"]
 
 
 class Fresh:
@@ -55,15 +57,15 @@ class Fresh:
         assert done.returncode == 0, f"{' '.join(line)}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
         return done.stdout
 
-    def install(self, plugin: Path) -> Path:
-        """Build a plugin's wheel and install it; returns the wheel."""
-        wheels = self.folder / "wheels"
+    def install(self, *plugins: Path) -> list[Path]:
+        """Build the wheels of plugins and install them; returns the wheels."""
+        folder = self.folder / "wheels"
         build = [str(self.python), "-m", "pip", "wheel", "--no-deps", "--no-build-isolation", "--wheel-dir"]
-        self.run(*build, str(wheels), str(plugin))
-        (wheel,) = wheels.glob("*.whl")
-        # What it depends on is in the running environment, which need not be complete in every optional part.
-        self.run(str(self.python), "-m", "pip", "install", "--no-index", "--no-deps", str(wheel))
-        return wheel
+        self.run(*build, str(folder), *map(str, plugins))
+        wheels = sorted(folder.glob("*.whl"))
+        # What they depend on is in the running environment, which need not be complete in every optional part.
+        self.run(str(self.python), "-m", "pip", "install", "--no-index", "--no-deps", *map(str, wheels))
+        return wheels
 
 
 @pytest.fixture
@@ -93,24 +95,40 @@ def test_the_example_is_built_installed_found_checked_and_run(fresh: Fresh) -> N
     fresh.install(plugin)
     assert is_installed_from_its_wheel(fresh, "labelbench_example")
     listed = fresh.run("labelbench", "list")
-    assert listed.count("labelbench-example 0.1.0") == 6  # three names and three plugins
+    assert listed.count("labelbench-example 0.1.0") == 8  # four names and four plugins
     for line in commands_of(plugin):
         fresh.run("bash", "-c", line, cwd=plugin)
-    names = ["--label", "written", "--backbone", "convmixer:8", "--evaluator", "mistakes", "--evaluator", "accuracy"]
-    small = ["--epochs", "1", "--train-fraction", "0.2", "--test-images", "50", "--threads", "1", "--device", "cpu"]
-    board = fresh.run("labelbench", "run", *names, *small, "--results", "out")
-    assert "convmixer:8" in board and "written" in board and "times-chance" in board
+    names = [
+        "--dataset",
+        "shapes",
+        "--label",
+        "written",
+        "--backbone",
+        "convmixer:8",
+        "--evaluator",
+        "mistakes",
+        "--evaluator",
+        "accuracy",
+    ]
+    board = fresh.run("labelbench", "run", *names, *SMALL, "--results", "out")
+    assert all(name in board for name in ("shapes", "convmixer:8", "written")) and "times-chance" in board
 
 
-def test_a_plugin_that_was_just_begun_is_built_installed_found_and_checked(fresh: Fresh) -> None:
+def test_plugins_that_were_just_begun_are_built_installed_found_checked_and_run(fresh: Fresh) -> None:
     fresh.run("labelbench", "new", "label", "rainbow")
-    plugin = fresh.work / "rainbow"
-    wheel = fresh.install(plugin)
-    assert wheel.name == "labelbench_rainbow-0.1.0-py3-none-any.whl"
-    assert is_installed_from_its_wheel(fresh, "labelbench_rainbow")
-    assert "labelbench-rainbow 0.1.0" in fresh.run("labelbench", "list", "labels")
-    for line in commands_of(plugin):
-        fresh.run("bash", "-c", line, cwd=plugin)
+    fresh.run("labelbench", "new", "dataset", "squares")
+    plugins = [fresh.work / "rainbow", fresh.work / "squares"]
+    wheels = fresh.install(*plugins)
+    assert [wheel.name for wheel in wheels] == [f"labelbench_{name}-0.1.0-py3-none-any.whl" for name in NAMES]
+    assert all(is_installed_from_its_wheel(fresh, f"labelbench_{name}") for name in NAMES)
+    listed = fresh.run("labelbench", "list")
+    assert "labelbench-rainbow 0.1.0" in listed and "labelbench-squares 0.1.0" in listed
+    for plugin in plugins:
+        for line in commands_of(plugin):
+            fresh.run("bash", "-c", line, cwd=plugin)
+    names = ["--dataset", "squares", "--label", "rainbow", "--evaluator", "accuracy"]
+    board = fresh.run("labelbench", "run", *names, *SMALL, "--results", "out")
+    assert "squares" in board and "rainbow" in board
 
 
 def test_the_wheel_of_labelbench_holds_the_templates_and_not_the_example(fresh: Fresh) -> None:
@@ -120,6 +138,6 @@ def test_the_wheel_of_labelbench_holds_the_templates_and_not_the_example(fresh: 
     (wheel,) = wheels.glob("labelbench-*.whl")
     names = fresh.run(str(fresh.python), "-m", "zipfile", "--list", str(wheel))
     templates = [file for file in (ROOT / "labelbench" / "authoring" / "templates").rglob("*") if file.is_file()]
-    assert len(templates) == 9
+    assert len(templates) == 11
     assert all(file.relative_to(ROOT).as_posix() in names for file in templates)
     assert "labelbench_labels/speech.py" in names and "example/" not in names

@@ -30,7 +30,7 @@ def findings_of(kind: str, name: str, time_limit: float = TIME_LIMIT) -> list[Fi
     """What the checks of one name find.
 
     Args:
-        kind: ``"label"``, ``"backbone"`` or ``"evaluator"``.
+        kind: ``"label"``, ``"backbone"``, ``"evaluator"`` or ``"dataset"``.
         name: as a user writes it.
         time_limit: seconds after which a single step is given up.
 

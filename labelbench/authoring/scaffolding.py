@@ -25,14 +25,15 @@ _COMMANDS = {
     "label": "labelbench run --label category --label {}",
     "backbone": "labelbench run --backbone resnet8 --backbone {} --label category",
     "evaluator": "labelbench run --label category --label speech --evaluator accuracy --evaluator {}",
+    "dataset": "labelbench run --dataset digits --dataset {} --label category --label hadamard",
 }
 
 
 def begin_plugin(kind: str, name: str, parent: Path) -> Path:
-    """Write the folder of a plugin with one label, backbone or evaluator that works.
+    """Write the folder of a plugin with one label, backbone, evaluator or data set that works.
 
     Args:
-        kind: ``"label"``, ``"backbone"`` or ``"evaluator"``.
+        kind: ``"label"``, ``"backbone"``, ``"evaluator"`` or ``"dataset"``.
         name: of what it adds; the folder has the same name, its distribution is ``labelbench-NAME``.
         parent: folder that it is written into.
 

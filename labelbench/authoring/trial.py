@@ -24,7 +24,8 @@ def trial_suite(kind: str, name: str) -> Suite:
     """The suite ``trial`` with one name joined to its controls.
 
     A label stands beside category labels and noise in its own shape and range; a backbone beside a small ResNet under
-    category labels; an evaluator beside accuracy, on networks of both labels of the suite.
+    category labels; an evaluator beside accuracy, on networks of both labels of the suite; a data set takes the place
+    of the suite's.
     """
     suite = Suite.load("trial")
     usual = suite.labels[0]
@@ -32,6 +33,8 @@ def trial_suite(kind: str, name: str) -> Suite:
         return suite.changed(labels=(usual, f"random-like:{name}", name))
     if kind == "backbone":
         return suite.changed(labels=usual, backbones=(*suite.backbones, name))
+    if kind == "dataset":
+        return suite.changed(datasets=name)
     return suite.changed(evaluators=(*suite.evaluators, name))
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 
-PLUGGED = ("labels", "backbones", "evaluators")
+PLUGGED = ("labels", "backbones", "evaluators", "datasets")
 
 
 def complete(*kinds: str) -> Callable[[click.Context, click.Parameter, str], list[str]]:

@@ -21,7 +21,7 @@ _MARKS = {FINE: "ok", NOTED: "note", FAILED: "FAILED"}
 
 
 def kind_of(name: str, kind: str | None) -> str:
-    """Whether a name is a label, a backbone or an evaluator.
+    """Whether a name is a label, a backbone, an evaluator or a data set.
 
     Args:
         name: as a user writes it.
@@ -46,7 +46,7 @@ def kind_of(name: str, kind: str | None) -> str:
             raise PluginError(f"plugin {broken.origin.plugin} ({broken.origin}) cannot be used: {broken.reason}")
     known = [known for one in ([kind] if kind else KINDS) for known in getattr(found, f"{one}s")]
     hint = "(is its plugin installed? `pip install --editable FOLDER`, then `labelbench list plugins`)"
-    raise UnknownName(kind or "label, backbone or evaluator", base, known, hint)
+    raise UnknownName(kind or "label, backbone, evaluator or data set", base, known, hint)
 
 
 def begin(kind: str, name: str) -> None:

@@ -58,20 +58,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "api": {"errors", "settings", "files", "suite", "machine", "results", "running", "leaderboard", "report"},
     "authoring": {
-        *(
-            "errors",
-            "settings",
-            "files",
-            "datasets",
-            "labels",
-            "networks",
-            "optimizers",
-            "recipes",
-            "runs",
-            "suite",
-            "training",
-        ),
-        *("evaluation", "plugins", "registry", "results", "running", "leaderboard", "api"),
+        *("errors", "settings", "files", "images", "datasets", "labels", "networks", "optimizers", "recipes", "runs"),
+        *("suite", "training", "evaluation", "plugins", "registry", "results", "running", "leaderboard", "api"),
     },
     "testing": {"authoring"},
     "commands": {

@@ -67,7 +67,7 @@ PUBLIC = [
     "wilson_interval",
 ]
 # Of the one public module beside it, which plugins' tests import.
-PUBLIC_FOR_TESTS = ["Finding", "assert_fine", "check_backbone", "check_evaluator", "check_label"]
+PUBLIC_FOR_TESTS = ["Finding", "assert_fine", "check_backbone", "check_dataset", "check_evaluator", "check_label"]
 
 
 def test_the_public_interface_is_the_pinned_list() -> None:

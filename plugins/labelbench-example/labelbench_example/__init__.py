@@ -1,1 +1,1 @@
-"""A label, a backbone and an evaluator for labelbench, to read and to copy."""
+"""A label, a backbone, an evaluator and a data set for labelbench, to read and to copy."""

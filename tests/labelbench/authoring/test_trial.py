@@ -25,10 +25,12 @@ def test_a_backbone_and_an_evaluator_stand_beside_the_usual_ones() -> None:
     assert trial_suite("backbone", "vgg19").labels == ("category",)
     assert trial_suite("evaluator", "attacks-paper").evaluators == ("accuracy", "attacks-paper")
     assert trial_suite("evaluator", "attacks-paper").labels == ("category", "uniform-random")
+    assert trial_suite("dataset", "cifar10").datasets == ("cifar10",)
 
 
 @pytest.mark.parametrize(
-    ("name", "kind"), [("speech", "label"), ("timm:resnet18", "backbone"), ("accuracy", "evaluator")]
+    ("name", "kind"),
+    [("speech", "label"), ("timm:resnet18", "backbone"), ("accuracy", "evaluator"), ("folder:x", "dataset")],
 )
 def test_the_kind_is_found_from_the_name(name: str, kind: str) -> None:
     assert kind_of(name, None) == kind
@@ -58,7 +60,8 @@ def test_an_unknown_name_is_told_before_anything_is_done(line: list[str], comman
     done = command(*line)
     assert (done.returncode, done.stdout) == (2, "")
     assert (
-        "unknown label, backbone or evaluator 'speach'; did you mean speech? (is its plugin installed?" in done.stderr
+        "unknown label, backbone, evaluator or data set 'speach'; did you mean speech? (is its plugin installed?"
+        in done.stderr
     )
 
 
