@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from labelbench.api import load_results, run
     from labelbench.arguments import Between, LabelName, Rest
-    from labelbench.attacks.engine import Attack, AttackResult, run_attack
+    from labelbench.attacks.attack import Attack, AttackResult
+    from labelbench.attacks.engine import run_attack
     from labelbench.attacks.folding import folded
     from labelbench.attacks.freezing import frozen
     from labelbench.attacks.loop import GradientSource
@@ -42,8 +43,8 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOME = {
-    "Attack": "attacks.engine",
-    "AttackResult": "attacks.engine",
+    "Attack": "attacks.attack",
+    "AttackResult": "attacks.attack",
     "Between": "arguments",
     "Axes": "evaluation.shown",
     "Context": "evaluation.context",

@@ -6,130 +6,18 @@ a class. All epsilons of a grid run in one pass, on whole batches, through any :
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 
 import numpy as np
 from torch import Tensor
 
+from labelbench.attacks.attack import Attack, AttackResult
 from labelbench.attacks.freezing import frozen
-from labelbench.attacks.loop import AttackLoop, GradientSource
-from labelbench.attacks.losses import loss_named
-from labelbench.errors import InputError, UnknownName
+from labelbench.attacks.loop import AttackLoop, Followed, GradientSource, Images
+from labelbench.attacks.pace import Pace, pace_on
+from labelbench.errors import InputError
 from labelbench.labels import LabelSet
 from labelbench.networks import Network
-
-_CHOICES = {
-    "units": ("pixels", "normalised"),
-    "schedule": ("constant", "cosine"),
-    "gradient": ("fresh", "accumulated"),
-    "start": ("image", "random"),
-    "projection": ("linf", "none"),
-    "clamp": ("range", "image", "none"),
-    "success": ("last", "any"),
-}
-# Perturbed images in one batch: little enough for the caches of a CPU, and enough to fill another device.
-_ROWS_ON_CPU, _ROWS_ELSEWHERE = 160, 256
-
-
-@dataclass(frozen=True)
-class Attack:
-    """Everything that decides an attack.
-
-    Attributes:
-        epsilons: radii of the L-infinity balls, 0 or more, in ``units``.
-        units: of epsilons and perturbations: ``"pixels"`` in [0, 1], or ``"normalised"`` as the backbone sees them.
-        loss: a key of :data:`labelbench.attacks.losses.LOSSES`.
-        targeted: descend towards one other class instead of leaving the true one.
-        target_rank: which class, if the caller names none: 1 is the nearest other class of the clean image.
-        steps: gradient steps; with none of them, a random start is noise and nothing more.
-        step: first step size, as a share of epsilon.
-        schedule: ``"constant"`` step size, or ``"cosine"``: it falls to 0 along half a cosine.
-        momentum: share of the last move in the next (0.25 in APGD, Croce and Hein 2020, equation 3).
-        gradient: each step follows the sign of the ``"fresh"`` gradient, or of the sum of all gradients so far
-            (``"accumulated"``: the official code never zeroes it).
-        start: at the ``"image"``, or at a uniformly ``"random"`` point of the ball.
-        restarts: random starts tried in turn on what is not broken yet.
-        projection: back into the ball after every step (``"linf"``), or ``"none"``.
-        clamp: to the ``"range"`` of all pixels, to the clean ``"image"``'s own minimum and maximum, or ``"none"``.
-        success: whether the ``"last"`` iterate counts (the paper), or ``"any"``: an image is left alone once broken.
-        seed: of the random starts, 0 or more.
-
-    Raises:
-        InputError: a setting that is out of its range.
-
-    >>> fgsm = Attack(epsilons=(2 / 255, 8 / 255))
-    >>> pgd = Attack(epsilons=(2 / 255, 8 / 255), steps=20, step=0.25, schedule="cosine", start="random", restarts=2)
-    >>> fgsm.steps, [round(pgd.step_at(index), 3) for index in (0, 10, 19)]
-    (1, [0.25, 0.125, 0.002])
-    """
-
-    epsilons: tuple[float, ...]
-    units: str = "pixels"
-    loss: str = "margin"
-    targeted: bool = False
-    target_rank: int = 1
-    steps: int = 1
-    step: float = 1.0
-    schedule: str = "constant"
-    momentum: float = 0.0
-    gradient: str = "fresh"
-    start: str = "image"
-    restarts: int = 1
-    projection: str = "linf"
-    clamp: str = "range"
-    success: str = "last"
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "epsilons", tuple(float(epsilon) for epsilon in self.epsilons))
-        loss_named(self.loss)
-        for name, choices in _CHOICES.items():
-            if getattr(self, name) not in choices:
-                raise UnknownName(f"attack {name}", str(getattr(self, name)), choices)
-        if not self.epsilons or not all(0 <= epsilon < math.inf for epsilon in self.epsilons):
-            raise InputError(f"attack epsilons are {self.epsilons}; expected one or more, finite and not negative")
-        for name, least in (("steps", 0), ("restarts", 1), ("target_rank", 1), ("seed", 0)):
-            if getattr(self, name) < least:
-                raise InputError(f"attack {name} is {getattr(self, name)}; expected {least} or more")
-        if self.start == "image" and (self.restarts > 1 or not self.steps):
-            raise InputError(
-                f"attack with {self.restarts} restarts of {self.steps} steps from the image itself; "
-                f"expected one restart and a step or more, or start='random'"
-            )
-        if not 0 < self.step < math.inf or not 0 <= self.momentum < 1:
-            raise InputError(
-                f"attack step {self.step}, momentum {self.momentum}; expected step above 0, momentum in [0, 1)"
-            )
-
-    def step_at(self, index: int) -> float:
-        """Size of step ``index`` (from 0) as a share of epsilon."""
-        if self.schedule == "constant":
-            return self.step
-        return self.step * (1 + math.cos(math.pi * index / self.steps)) / 2
-
-
-@dataclass(frozen=True, eq=False)
-class AttackResult:
-    """What an attack did.
-
-    Attributes:
-        predictions: ``(epsilons, n)`` int64: class decoded after the attack; -1 where none was asked for.
-        gradients: ``(steps,)`` int64: gradient evaluations by step, one per perturbed image.
-        unbroken: ``(steps,)`` int64: how many of them were at a point still read as the true class.
-        zero_gradients: ``(steps,)`` int64: how many of those were exactly zero in every pixel.
-        queries: forward passes without gradient, one per image.
-        images: ``(epsilons, n, 3, height, width)`` float32 pixels after the attack, if they were asked for: in
-            [0, 1] unless the attack's clamp lets them leave it.
-    """
-
-    predictions: np.ndarray
-    gradients: np.ndarray
-    unbroken: np.ndarray
-    zero_gradients: np.ndarray
-    queries: int
-    images: Tensor | None = None
 
 
 def run_attack(
@@ -144,6 +32,7 @@ def run_attack(
     asked: np.ndarray | None = None,
     keep_images: bool = False,
     rows: int | None = None,
+    pace: Pace | None = None,
     report: Callable[[float], None] = lambda share: None,
 ) -> AttackResult:
     """Attack every image at every epsilon.
@@ -162,6 +51,7 @@ def run_attack(
         asked: ``(epsilons, n)`` bool: which images to attack at which epsilon; None for all.
         keep_images: return the perturbed images as well.
         rows: perturbed images in one batch; None for a number that suits the device.
+        pace: how it goes; None for what suits the device.
         report: told the share done, 0 to 1.
 
     Raises:
@@ -188,30 +78,15 @@ def run_attack(
             f"attack on {len(images)} images, {len(classes)} classes, mask {asked.shape}; expected as many classes, "
             f"and a mask of {len(attack.epsilons)} epsilons x images"
         )
-    rows = rows or (_ROWS_ON_CPU if network.mean.device.type == "cpu" else _ROWS_ELSEWHERE)
-    pending = asked.copy()
-    run = AttackLoop(attack, network, labels, source, images, classes, targets, keep_images)
-    with frozen(network), frozen(source.network if source else network):
+    with frozen(network) as own, frozen(source.network if source else network) as followed:
+        given = Images(images, network.mean.device)
+        pace = pace or pace_on(followed, given.pixels(np.arange(min(2, len(images)))), rows)
+        gradients = Followed(followed, source.labels, source.is_copy) if source else Followed(own, labels)
+        run = AttackLoop(attack, own, labels, gradients, given, classes, targets, pace, keep_images=keep_images)
+        pending = asked.copy()
         for restart in range(attack.restarts):
-            for chosen in _chunks(pending, rows):
+            for chosen in pace.chunks(pending):
                 run.attack(chosen, pending[:, chosen], restart)
                 report((restart + (chosen[-1] + 1) / len(images)) / attack.restarts)
-            pending &= run.predictions == run.classes.numpy(force=True)
-    return AttackResult(run.predictions, run.evaluated, run.unbroken, run.zero, run.queries, run.perturbed)
-
-
-def _chunks(pending: np.ndarray, rows: int) -> Iterator[np.ndarray]:
-    """Indices of consecutive images with at most ``rows`` marked epsilons among them (or one image with more).
-
-    Chunks are about equal, since a small last one costs more for each of its images.
-    """
-    marked = pending.sum(axis=0)
-    images = marked.nonzero()[0]
-    total = int(marked.sum())
-    even = math.ceil(total / max(1, math.ceil(total / rows)))
-    limit = min(rows, even + int(marked.max(initial=1)) - 1)
-    start = 0
-    while start < len(images):
-        taken = max(1, int(np.searchsorted(marked[images[start:]].cumsum(), limit, side="right")))
-        yield images[start : start + taken]
-        start += taken
+            pending &= run.survived()
+        return run.result()

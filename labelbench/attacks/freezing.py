@@ -10,12 +10,20 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from labelbench.attacks.passes import Passes, passes_of
+
 
 @contextmanager
-def frozen(network: nn.Module) -> Iterator[None]:
+def frozen(network: nn.Module) -> Iterator[Passes]:
     """Eval mode without parameter gradients for the block; everything is put back after it.
 
-    Outputs and gradients keep their bits; on a CPU the gradients of batch norms take a quarter of the time.
+    Outputs and gradients keep their bits; on a CPU the gradients of batch norms take a quarter of the time. Attacks
+    within one block share what they prepare on a GPU, and so do blocks within it.
+
+    Yields:
+        its passes, for this block alone: ``outputs(images)`` for normalised images without gradient, and
+        ``gradient(images, value)``, that of ``value(outputs)`` by them, with the outputs. On a GPU what they give is
+        overwritten by the next pass.
     """
     training = {module: module.training for module in network.modules()}
     wanted = [parameter for parameter in network.parameters() if parameter.requires_grad]
@@ -26,7 +34,8 @@ def frozen(network: nn.Module) -> Iterator[None]:
             parameter.requires_grad_(False)
         for norm in norms:
             norm.forward = partial(_normalised, norm)  # type: ignore[method-assign]
-        yield
+        with passes_of(network) as passes:
+            yield passes
     finally:
         for module, mode in training.items():
             module.training = mode

@@ -1,36 +1,70 @@
-"""The loop of every attack: gradient, step, projection, on rows that are still worth it."""
+"""The loop of every attack: gradient, step, projection, on rows that are still worth it.
+
+Between two looks of :class:`labelbench.attacks.pace.Pace` nothing waits for the host: counts and findings stay on the
+device, and rows that are broken stand still until they are taken out.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from labelbench.attacks.attack import Attack, AttackResult
 from labelbench.attacks.losses import ascended
+from labelbench.attacks.pace import Pace
+from labelbench.attacks.passes import Passes
 from labelbench.errors import InputError
 from labelbench.labels import LabelSet
 from labelbench.networks import Network
 
-if TYPE_CHECKING:
-    from labelbench.attacks.engine import Attack
-
 NOT_ATTACKED = -1
+# Images up to this size are copied to another device once, and not batch by batch.
+_HELD_BYTES = 1 << 30
 
 
-def to_pixels(images: Tensor | np.ndarray, device: torch.device) -> Tensor:
-    """Images as the engine takes them, to ``(n, 3, height, width)`` float32 pixels in [0, 1] on ``device``."""
-    given = torch.as_tensor(np.array(images) if isinstance(images, np.ndarray) else images)
-    if given.dtype == torch.uint8:
-        given = given.to(device).permute(0, 3, 1, 2).float() / 255
-    return given.to(device, torch.float32)
+class Images:
+    """The images of an attack, as pixels on a device.
+
+    Args:
+        given: ``(n, 3, height, width)`` float32 pixels in [0, 1], or ``(n, height, width, 3)`` uint8.
+        device: of the network.
+    """
+
+    def __init__(self, given: Tensor | np.ndarray, device: torch.device) -> None:
+        self.given = given
+        self.device = device
+        self._held: Tensor | None = None
+        if device.type != "cpu" and given.nbytes <= _HELD_BYTES:
+            self._held = _tensor(given).to(device)
+
+    def __len__(self) -> int:
+        return len(self.given)
+
+    def pixels(self, chosen: np.ndarray) -> Tensor:
+        """Images of these indices, ``(n, 3, height, width)`` float32 pixels in [0, 1]."""
+        if self._held is not None:
+            found = self._held[put(chosen, self.device)]
+        else:
+            found = _tensor(self.given[chosen]).to(self.device)
+        if found.dtype == torch.uint8:
+            found = found.permute(0, 3, 1, 2).float() / 255
+        return found.to(torch.float32)
 
 
-def _indices(classes: Tensor | np.ndarray) -> Tensor:
-    """Class indices as int64; arrays are copied, since they may be read-only."""
-    return torch.as_tensor(classes if isinstance(classes, Tensor) else np.array(classes), dtype=torch.int64)
+def _tensor(given: Tensor | np.ndarray) -> Tensor:
+    """Arrays are copied, since they may be read-only."""
+    return torch.as_tensor(given if isinstance(given, Tensor) else np.array(given))
+
+
+def put(array: np.ndarray, device: torch.device) -> Tensor:
+    """An array on a device; nothing waits until it is there."""
+    tensor = torch.from_numpy(np.ascontiguousarray(array))
+    if device.type == "cuda":
+        return tensor.pin_memory().to(device, non_blocking=True)
+    return tensor.to(device)
 
 
 def _largest(gradient: Tensor) -> Tensor:
@@ -60,14 +94,25 @@ class GradientSource:
     is_copy: bool = False
 
 
+@dataclass(frozen=True, eq=False)
+class Followed:
+    """A :class:`GradientSource` while its network is frozen."""
+
+    passes: Passes
+    labels: LabelSet
+    is_copy: bool = False
+
+
 @dataclass(eq=False)
 class _Rows:
-    """The perturbed images of one batch that are still under attack; all tensors have one entry per image.
+    """The perturbed images of one batch; all tensors have one entry per row.
 
-    ``index`` says where a row's finding belongs, ``low`` and ``high`` how far its points may go, ``gradient`` is that
-    at ``points``, and ``read`` the class decoded there, or -1 where it was not decoded.
+    ``active`` marks rows under attack, the others are broken or fill the batch; ``index`` says where a row's finding
+    belongs, ``low`` and ``high`` how far its points may go, ``gradient`` is that at ``points``, and ``read`` the class
+    decoded there, or -1 where it was not decoded.
     """
 
+    active: Tensor
     index: Tensor
     low: Tensor
     high: Tensor
@@ -93,106 +138,148 @@ class _Rows:
 class AttackLoop:
     """One attack on one set of images: settings, data, and what was found and counted so far.
 
-    The arguments are those of :func:`labelbench.run_attack`.
+    Args:
+        attack: what to do.
+        own: passes of the attacked network.
+        labels: its decoder.
+        followed: where gradients come from; with ``own`` itself, what its passes read is what the network reads.
+        images: attacked.
+        classes, targets: as :func:`labelbench.run_attack` takes them.
+        pace: of the attack.
+        keep_images: whether perturbed images are kept.
     """
 
     def __init__(
         self,
         attack: Attack,
-        network: Network,
+        own: Passes,
         labels: LabelSet,
-        source: GradientSource | None,
-        images: Any,
-        classes: Any,
-        targets: Any,
+        followed: Followed,
+        images: Images,
+        classes: Tensor | np.ndarray,
+        targets: Tensor | np.ndarray | None,
+        pace: Pace,
+        *,
         keep_images: bool,
     ) -> None:
         self.settings = attack
-        self.network = network
+        self.own = own
+        self.network: Network = own.network
         self.labels = labels
-        self.own = GradientSource(network, labels)
-        self.source = source or self.own
+        self.followed = followed
+        self.is_own = followed.passes is own and followed.labels is labels
         self.images = images
-        self.device = network.mean.device
-        self.classes = _indices(classes).to(self.device)
-        self.targets = None if targets is None else _indices(targets).to(self.device)
+        self.pace = pace
+        self.device = images.device
+        self.classes = _tensor(classes).to(self.device, torch.int64)
+        self.targets = None if targets is None else _tensor(targets).to(self.device, torch.int64)
         self.normalised = attack.units == "normalised"
         zero_one = torch.tensor([0.0, 1.0], device=self.device).view(2, 1, 1, 1).expand(2, 3, 1, 1)
-        self.range = network.normalise(zero_one) if self.normalised else zero_one
-        self.predictions = np.full((len(attack.epsilons), len(images)), NOT_ATTACKED, dtype=np.int64)
+        self.range = self.network.normalise(zero_one) if self.normalised else zero_one
+        self.epsilons = np.array(attack.epsilons, dtype=np.float32)
+        # The last place takes what fills batches.
+        self.nowhere = len(attack.epsilons) * len(images)
+        self.predictions = torch.full((self.nowhere + 1,), NOT_ATTACKED, device=self.device)
         self.perturbed: Tensor | None = None
         if keep_images:
-            shape = to_pixels(images[:1], self.device).shape[1:]
-            self.perturbed = torch.zeros(len(attack.epsilons), len(images), *shape)
-        self.queries = 0
-        self.evaluated = np.zeros(attack.steps, dtype=np.int64)
-        self.unbroken = np.zeros(attack.steps, dtype=np.int64)
-        self.zero = np.zeros(attack.steps, dtype=np.int64)
+            self.perturbed = torch.zeros(self.nowhere + 1, *images.pixels(np.arange(len(images))[:1]).shape[1:])
+        self.queries = torch.zeros((), dtype=torch.int64, device=self.device)
+        self.evaluated, self.unbroken, self.zero = torch.zeros(3, attack.steps, dtype=torch.int64, device=self.device)
 
-    @property
-    def is_own_source(self) -> bool:
-        """Whether what a gradient's forward pass reads is what the attacked network reads."""
-        return self.source is self.own
+    def survived(self) -> np.ndarray:
+        """``(epsilons, n)`` bool: what the network still reads right."""
+        return np.asarray(self._grid(self.predictions).numpy(force=True) == self.classes.numpy(force=True))
+
+    def result(self) -> AttackResult:
+        """What was found and counted."""
+        return AttackResult(
+            predictions=self._grid(self.predictions).numpy(force=True),
+            gradients=self.evaluated.numpy(force=True),
+            unbroken=self.unbroken.numpy(force=True),
+            zero_gradients=self.zero.numpy(force=True),
+            queries=int(self.queries),
+            images=None if self.perturbed is None else self._grid(self.perturbed),
+        )
+
+    def _grid(self, found: Tensor) -> Tensor:
+        return found[: self.nowhere].view(len(self.epsilons), len(self.images), *found.shape[1:])
 
     def attack(self, chosen: np.ndarray, pending: np.ndarray, restart: int) -> None:
         """Attack the images ``chosen`` at the epsilons that ``pending``, (epsilons, chosen), marks."""
         settings = self.settings
         rows = self._started(chosen, pending, restart)
         for step in range(settings.steps):
-            if step or settings.start == "random":
-                self._differentiate(rows, step, self.source)
-            if settings.success == "any":
-                rows = self._without_broken(rows)
-            if not len(rows.index):
+            if rows is None:
                 return
+            if step or settings.start == "random":
+                self._differentiate(rows, step, self.followed)
+            if settings.success == "any":
+                self._mark_broken(rows)
+                if self.pace.looks_after(step):
+                    rows = self._looked_at(rows)
+                    if rows is None:
+                        return
             self._advance(rows, step)
-        rows.read = self._decode(rows.points)
-        self._record(rows)
+        if rows is not None:
+            rows.read = torch.where(rows.active, self._decode(rows.points, rows.active), rows.read)
+            self._record(rows)
 
-    def _started(self, chosen: np.ndarray, pending: np.ndarray, restart: int) -> _Rows:
+    def _started(self, chosen: np.ndarray, pending: np.ndarray, restart: int) -> _Rows | None:
         """Rows at their first points; at the clean image one gradient, evaluated here, serves all epsilons."""
-        origin = to_pixels(self.images[chosen], self.device)
+        filled = _filled(chosen, self.pace.size(len(chosen)))
+        origin = self.images.pixels(filled)
         if self.normalised:
             origin = self.network.normalise(origin)
-        picked = torch.from_numpy(chosen).to(self.device)
+        picked = self._put(filled)
         classes = self.classes[picked]
+        active = self._put(np.arange(len(filled)) < len(chosen))
         none = torch.full_like(classes, NOT_ATTACKED)
-        targets = self._targets(picked, origin, classes)
-        epsilons = torch.tensor(self.settings.epsilons, dtype=torch.float32, device=self.device)
         clean = _Rows(
+            active=active,
             **dict.fromkeys(("low", "high", "points", "previous", "gradient"), origin),
             **dict.fromkeys(("index", "read", "epsilon"), none),
             total=torch.zeros_like(origin),
             classes=classes,
-            targets=targets,
+            targets=self._targets(picked, origin, classes, active),
         )
-        if self.settings.start == "image":
-            self._differentiate(clean, 0, self.own if self.source.is_copy else self.source)
-        which, image = (torch.from_numpy(axis).to(self.device) for axis in pending.nonzero())
-        rows = clean.take(image)
-        rows.index = which * self.predictions.shape[1] + picked[image]
-        rows.epsilon = epsilons[which].view(-1, 1, 1, 1)
-        rows.low, rows.high = self._bounds(rows.points, rows.epsilon)
+        which, image = pending.nonzero()
         if self.settings.start == "random":
+            rows = self._rows(clean, chosen, which, image)
             # Drawn for each image on its own, so that a start depends on no other image and on no batch size.
-            noise = np.empty(origin.shape, np.float32)
-            for index, drawn in zip(chosen, noise, strict=True):
+            noise = np.zeros(origin.shape, np.float32)
+            for index, drawn in zip(chosen, noise, strict=False):
                 np.random.default_rng((self.settings.seed, restart, int(index))).random(out=drawn, dtype=np.float32)
             # Laid out as the image is: adding two layouts takes several times as long.
-            spread = torch.empty_like(origin).copy_(torch.from_numpy(noise)).mul_(2).sub_(1)[image]
+            spread = torch.empty_like(origin).copy_(self._put(noise)).mul_(2).sub_(1)
+            spread = spread[self._put(_filled(image, len(rows.index)))]
             rows.points = spread.mul_(rows.epsilon).add_(rows.points).clamp_(rows.low, rows.high)
             return rows
+        self._differentiate(clean, 0, Followed(self.own, self.labels) if self.followed.is_copy else self.followed)
         # Within a ball of radius 0 there is nothing but the image.
-        still = (rows.epsilon == 0).flatten()
+        still = self.epsilons[which] == 0
         if still.any():
-            done = rows.take(still)
-            if not self.is_own_source:
-                done.read = self._decode(done.points)
+            done = self._rows(clean, chosen, which[still], image[still])
+            if not self.is_own:
+                done.read = self._decode(done.points, done.active)
             self._record(done)
-            rows = rows.take(~still)
+        return None if still.all() else self._rows(clean, chosen, which[~still], image[~still])
+
+    def _rows(self, clean: _Rows, chosen: np.ndarray, which: np.ndarray, image: np.ndarray) -> _Rows:
+        """A row for each pair of an epsilon and one of the chosen images, at the image, in a batch filled up."""
+        count, size = len(which), self.pace.size(len(which))
+        rows = clean.take(self._put(_filled(image, size)))
+        index = _filled(which * len(self.images) + chosen[image], size)
+        index[count:] = self.nowhere
+        rows.index = self._put(index)
+        rows.active = self._put(np.arange(size) < count)
+        rows.epsilon = self._put(self.epsilons[_filled(which, size)]).view(-1, 1, 1, 1)
+        rows.low, rows.high = self._bounds(rows.points, rows.epsilon)
         return rows
 
-    def _targets(self, picked: Tensor, origin: Tensor, classes: Tensor) -> Tensor:
+    def _put(self, array: np.ndarray) -> Tensor:
+        return put(array, self.device)
+
+    def _targets(self, picked: Tensor, origin: Tensor, classes: Tensor, active: Tensor) -> Tensor:
         """Classes aimed at; the true ones, which nothing reads, if the attack is untargeted."""
         if not self.settings.targeted:
             return classes
@@ -203,55 +290,59 @@ class AttackLoop:
             raise InputError(
                 f"attack target_rank is {rank}; expected 1 to {self.labels.num_classes - 1}, the label's other classes"
             )
-        with torch.no_grad():
-            outputs = self._outputs(self.network, origin)
-        self.queries += len(origin)
-        return nearest_others(self.labels, outputs, classes, rank)[:, rank - 1]
+        self.queries += active.sum()
+        return nearest_others(self.labels, self.own.outputs(self._normalised(origin)), classes, rank)[:, rank - 1]
 
-    def _outputs(self, network: Network, points: Tensor) -> Tensor:
-        outputs: Tensor = network.forward_normalised(points) if self.normalised else network(points)
-        return outputs
+    def _normalised(self, points: Tensor) -> Tensor:
+        return points if self.normalised else self.network.normalise(points)
 
-    def _decode(self, points: Tensor) -> Tensor:
-        """Class that the attacked network reads at each point."""
-        self.queries += len(points)
-        with torch.no_grad():
-            return self.labels.nearest(self._outputs(self.network, points))
+    def _decode(self, points: Tensor, counted: Tensor) -> Tensor:
+        """Class that the attacked network reads at each point; those ``counted``, (rows,) bool, were asked for."""
+        self.queries += counted.sum()
+        return self.labels.nearest(self.own.outputs(self._normalised(points)))
 
-    def _differentiate(self, rows: _Rows, step: int, source: GradientSource) -> None:
+    def _differentiate(self, rows: _Rows, step: int, source: Followed) -> None:
         """Set the gradient of the ascended value, and the class the source reads there.
 
         The gradient is that by the normalised points. By pixels it has other sizes in each channel but the same
         signs, and no step looks at more than those.
         """
-        network, labels = source.network, source.labels
-        points = (rows.points if self.normalised else network.normalise(rows.points)).detach()
-        with torch.enable_grad():
-            outputs = network.forward_normalised(points.requires_grad_())
-            targets = rows.targets if self.settings.targeted else None
-            value = ascended(self.settings.loss, labels, outputs, rows.classes, targets)
-            (gradient,) = torch.autograd.grad(value.sum(), points)
-        largest = _largest(gradient)
-        if not largest.isfinite().all():
-            # A direction that is not a number is no direction.
-            largest = _largest(gradient.nan_to_num_())
-        rows.gradient = gradient
-        rows.read = labels.nearest(outputs.detach())
-        unbroken = rows.read == rows.classes
-        self.evaluated[step] += len(points)
-        self.unbroken[step] += int(unbroken.sum())
-        self.zero[step] += int(((largest == 0) & unbroken).sum())
+        points = rows.points if self.normalised else source.passes.network.normalise(rows.points)
+        targets = rows.targets if self.settings.targeted else None
+        gradient, outputs = source.passes.gradient(
+            points, lambda outputs: ascended(self.settings.loss, source.labels, outputs, rows.classes, targets)
+        )
+        # A direction that is not a number is no direction.
+        rows.gradient = gradient.nan_to_num_()
+        rows.read = torch.where(rows.active, source.labels.nearest(outputs), rows.read)
+        unbroken = rows.active & (rows.read == rows.classes)
+        self.evaluated[step] += rows.active.sum()
+        self.unbroken[step] += unbroken.sum()
+        self.zero[step] += ((_largest(rows.gradient) == 0) & unbroken).sum()
 
-    def _without_broken(self, rows: _Rows) -> _Rows:
-        """Record the rows that are broken, give back the others; what another source breaks is checked."""
-        broken = rows.read != rows.classes
-        if not self.is_own_source and broken.any():
-            rows.read[broken] = self._decode(rows.points[broken])
-            broken = rows.read != rows.classes
-        if not broken.any():
+    def _mark_broken(self, rows: _Rows) -> None:
+        """Rows that are read as another class are under attack no more; what another source breaks is checked."""
+        broken = rows.active & (rows.read != rows.classes)
+        if not self.is_own and self.pace.looks_always:
+            if broken.any():
+                rows.read[broken] = self._decode(rows.points[broken], broken)
+        elif not self.is_own:
+            rows.read = torch.where(broken, self._decode(rows.points, broken), rows.read)
+        rows.active = rows.active & (rows.read == rows.classes)
+
+    def _looked_at(self, rows: _Rows) -> _Rows | None:
+        """What is broken is recorded and taken out, where that makes the batch smaller; None if nothing is left."""
+        kept = np.flatnonzero(rows.active.numpy(force=True))
+        size = self.pace.size(len(kept))
+        if len(kept) and size == len(rows.active):
             return rows
-        self._record(rows.take(broken))
-        return rows.take(~broken)
+        self._record(rows)
+        if not len(kept):
+            return None
+        rows = rows.take(self._put(_filled(kept, size)))
+        rows.active[len(kept) :] = False
+        rows.index[len(kept) :] = self.nowhere
+        return rows
 
     def _advance(self, rows: _Rows, step: int) -> None:
         """One step along the sign of the gradient."""
@@ -263,6 +354,9 @@ class AttackLoop:
             inertia = (rows.points - rows.previous).mul_(settings.momentum)
             moved = (moved - rows.points).mul_(1 - settings.momentum).add_(rows.points).add_(inertia)
             moved.clamp_(rows.low, rows.high)
+        if settings.success == "any" and not self.pace.looks_always:
+            # What is broken stands still.
+            moved = torch.where(rows.active.view(-1, 1, 1, 1), moved, rows.points)
         rows.previous, rows.points = rows.points, moved
 
     def _bounds(self, origin: Tensor, epsilon: Tensor) -> tuple[Tensor, Tensor]:
@@ -280,8 +374,12 @@ class AttackLoop:
         return low.clamp(least, most), high.clamp(least, most)
 
     def _record(self, rows: _Rows) -> None:
-        index = rows.index.cpu()
-        self.predictions.reshape(-1)[index.numpy()] = rows.read.cpu().numpy()
+        self.predictions[rows.index] = rows.read
         if self.perturbed is not None:
             pixels = rows.points * self.network.std + self.network.mean if self.normalised else rows.points
-            self.perturbed.flatten(0, 1)[index] = pixels.detach().cpu()
+            self.perturbed[rows.index.cpu()] = pixels.detach().cpu()
+
+
+def _filled(indices: np.ndarray, size: int) -> np.ndarray:
+    """``size`` indices: those given, and the first of them again and again."""
+    return np.concatenate([indices, np.repeat(indices[:1], size - len(indices))])

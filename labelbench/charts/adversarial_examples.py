@@ -22,7 +22,7 @@ from labelbench.running.materials import Materials
 from labelbench.runs import RunSpec, slug
 
 if TYPE_CHECKING:
-    from labelbench.attacks.engine import Attack
+    from labelbench.attacks.attack import Attack
     from labelbench.networks import Network
 
 NAME = "adversarial-examples"
@@ -108,7 +108,7 @@ def attacks_at(epsilon: float) -> dict[str, Attack]:
     The first is the official code's iterative attack, with its accumulated gradients and without a clamp to the range
     of pixels; the second follows the decoder with shrinking steps until the image is read as another class.
     """
-    from labelbench.attacks.engine import Attack
+    from labelbench.attacks.attack import Attack
 
     paper = Attack((epsilon / 255,), loss="training", steps=5, step=1 / 5, clamp="none", gradient="accumulated")
     adaptive = Attack(

@@ -4,11 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from labelbench import Attack, Context, GradientSource, Measurement, RunSpec, Score, label, run_attack
+from labelbench import (
+    Attack,
+    Context,
+    GradientSource,
+    Measurement,
+    RunSpec,
+    Score,
+    frozen,
+    label,
+    loss_named,
+    run_attack,
+)
 from labelbench_evaluators import attack_diagnosis as diagnosis
 from labelbench_evaluators.attack_libraries import require_autoattack, why_not
 from labelbench_evaluators.attack_presets import (
@@ -25,9 +36,6 @@ from labelbench_evaluators.attack_presets import (
 from labelbench_evaluators.attack_protocols import EPSILONS, PROTOCOLS, paper_targets
 from labelbench_evaluators.attack_search import NOBODY, Attacker, Survivors, downwards
 
-if TYPE_CHECKING:
-    from labelbench_evaluators.attacks_adaptive import AdaptiveAttacks
-
 Arrays = Mapping[str, np.ndarray]
 Report = Callable[[float], None]
 PAPER_EPSILONS = tuple(epsilon for epsilon in EPSILONS if epsilon)
@@ -36,28 +44,42 @@ PROBED_LOSSES = ("training", "cross-entropy", "margin", "dlr", "plain-cross-entr
 EXAMPLES = 8
 
 
-def measure(context: Context, settings: AdaptiveAttacks, category: RunSpec | None) -> Measurement:
-    """Run the preset that ``settings`` names and judge it.
+def measure(
+    context: Context, strength: str, epsilons: tuple[float, ...], category: RunSpec | None, *, autoattack: bool
+) -> Measurement:
+    """Run a preset and judge it.
 
     Args:
         context: of the evaluation.
-        settings: strength and epsilons.
+        strength: name of the preset.
+        epsilons: in 1/255 of the range of pixels, rising.
         category: the run whose network a transferred attack follows, or None.
+        autoattack: whether AutoAttack's gradient attacks are tried as well.
 
     Raises:
         Unavailable: AutoAttack is asked for and cannot be imported.
     """
-    return _Evaluation(context, settings, category).measure()
+    evaluation = _Evaluation(context, strength, epsilons, category, autoattack=autoattack)
+    with frozen(evaluation.attacker.network):
+        return evaluation.measure()
 
 
 class _Evaluation:
-    def __init__(self, context: Context, settings: AdaptiveAttacks, category: RunSpec | None) -> None:
+    def __init__(
+        self,
+        context: Context,
+        strength: str,
+        epsilons: tuple[float, ...],
+        category: RunSpec | None,
+        *,
+        autoattack: bool,
+    ) -> None:
         self.context = context
-        self.steps = settings.epsilons
+        self.steps = epsilons
         self.epsilons = tuple(step / 255 for step in self.steps)
         self.names = tuple(f"{step:g}/255" for step in self.steps)
-        self.strength_name = settings.strength
-        self.strength = STRENGTHS[settings.strength]
+        self.strength_name = strength
+        self.strength = STRENGTHS[strength]
         self.category = category
         self.attacker = Attacker(context)
         self.classes = self.attacker.classes
@@ -68,7 +90,7 @@ class _Evaluation:
             for name, attack in self.strength.attacks(context.labels.num_classes)
         }
         libraries = self.strength.libraries
-        if settings.autoattack:
+        if autoattack:
             require_autoattack()
             libraries += (AUTOATTACK,)
         missing = {each.name: why_not(each, context.labels.num_classes) for each in libraries}
@@ -201,7 +223,7 @@ class _Evaluation:
         def compute(report: Report) -> dict[str, np.ndarray]:
             found = {}
             for loss in PROBED_LOSSES:
-                if self.context.labels.num_classes < 3 and loss == "dlr":
+                if self.context.labels.num_classes < loss_named(loss).min_classes[False]:
                     continue
                 found[loss] = self.attacker.engine(replace(ONE_STEP, loss=loss), self.right[None])
             return {

@@ -94,7 +94,8 @@ class AdaptiveAttacks(Evaluator):
         """
         from labelbench_evaluators.attack_report import measure
 
-        return measure(context, self, transfer_run(context.run))
+        category = transfer_run(context.run)
+        return measure(context, self.strength, self.epsilons, category, autoattack=self.autoattack)
 
 
 def transfer_run(run: RunSpec) -> RunSpec | None:

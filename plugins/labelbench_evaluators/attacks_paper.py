@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
@@ -13,7 +14,7 @@ from labelbench import Context, Curve, Evaluator, Headline, Measurement, Score, 
 from labelbench_evaluators.attack_axes import NORMALISED, ROBUSTNESS
 
 if TYPE_CHECKING:
-    from labelbench import Attack
+    from labelbench import Attack, Network
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,7 @@ class PaperAttacks(Evaluator):
 
     def evaluate(self, context: Context) -> Measurement:
         """Four attacks, each a part of its own; epsilons are in normalised units, 0.3 is about 15.4 / 255."""
+        from labelbench import frozen
         from labelbench_evaluators.attack_protocols import PROTOCOLS, TARGET_SEED, paper_targets
 
         classes = np.asarray(context.test.classes)
@@ -61,18 +63,24 @@ class PaperAttacks(Evaluator):
         scores: list[Score] = []
         arrays = {"classes": classes, "targets": targets, "clean": clean}
         cost = {}
-        for done, (name, attack) in enumerate(attacks.items()):
+        with ExitStack() as prepared:
+            network, coarse = networks_of(context)
+            for each in {network, coarse}:
+                prepared.enter_context(frozen(each))
+            for done, (name, attack) in enumerate(attacks.items()):
 
-            def report(share: float, name: str = name, done: int = done) -> None:
-                context.report(f"attack {name}", (done + share) / len(attacks))
+                def report(share: float, name: str = name, done: int = done) -> None:
+                    context.report(f"attack {name}", (done + share) / len(attacks))
 
-            def compute(attack: Attack = attack, report: Callable[[float], None] = report) -> dict[str, np.ndarray]:
-                return attacked(context, attack, clean, targets, report)
+                def compute(attack: Attack = attack, report: Callable[[float], None] = report) -> dict[str, np.ndarray]:
+                    # Several steps may follow coarse gradients. What they lead to is always read in float32.
+                    followed = coarse if attack.steps > 1 else network
+                    return attacked(context, network, followed, attack, clean, targets, report)
 
-            part = context.part(name, compute)
-            arrays[name] = part["predictions"]
-            cost[name] = {"gradients": int(part["gradients"].sum()), "queries": int(part["queries"].sum())}
-            scores += self._scores(name, attack, part["predictions"], arrays)
+                part = context.part(name, compute)
+                arrays[name] = part["predictions"]
+                cost[name] = {"gradients": int(part["gradients"].sum()), "queries": int(part["queries"].sum())}
+                scores += self._scores(name, attack, part["predictions"], arrays)
         small = {name: array.astype(np.int32) for name, array in arrays.items()}
         details = {
             "protocol": self.protocol,
@@ -98,13 +106,32 @@ class PaperAttacks(Evaluator):
         return scores
 
 
+def networks_of(context: Context) -> tuple[Network, Network]:
+    """The network as it is attacked, and one to take gradients from: itself, or in fast numerics a coarser copy."""
+    from labelbench import folded
+
+    network, numerics = context.trained().network, context.run.numerics
+    if numerics.mode != "fast":
+        return network, network
+    attacked = folded(network)
+    return attacked, folded(network, "bfloat16") if numerics.precision == "bfloat16" else attacked
+
+
 def attacked(
-    context: Context, attack: Attack, clean: np.ndarray, targets: np.ndarray, report: Callable[[float], None]
+    context: Context,
+    network: Network,
+    followed: Network,
+    attack: Attack,
+    clean: np.ndarray,
+    targets: np.ndarray,
+    report: Callable[[float], None],
 ) -> dict[str, np.ndarray]:
     """Classes decoded after ``attack`` on the test images that are classified right; the others keep their class.
 
     Args:
-        context: gives network, labels and test images.
+        context: gives labels and test images.
+        network: attacked.
+        followed: ``network`` or a copy of it, whose gradients are followed.
         attack: what to do at every epsilon.
         clean: ``(n,)`` classes decoded without attack.
         targets: ``(n,)`` classes that a targeted attack aims at.
@@ -114,17 +141,11 @@ def attacked(
         ``predictions`` ``(epsilons, n)`` int64; ``gradients``, ``unbroken`` and ``zero_gradients`` ``(steps,)`` and
         ``queries`` ``(1,)`` int64, the counts of :class:`labelbench.AttackResult`.
     """
-    from labelbench import GradientSource, folded, run_attack
+    from labelbench import GradientSource, run_attack
 
     test = context.test
-    right = clean == test.classes
-    asked = np.tile(right, (len(attack.epsilons), 1))
-    network, source = context.trained().network, None
-    if context.run.numerics.mode == "fast":
-        if context.run.numerics.precision == "bfloat16" and attack.steps > 1:
-            # Several steps may follow coarse gradients. What they lead to is always read in float32.
-            source = GradientSource(folded(network, "bfloat16"), context.labels, is_copy=True)
-        network = folded(network)
+    asked = np.tile(clean == test.classes, (len(attack.epsilons), 1))
+    source = None if followed is network else GradientSource(followed, context.labels, is_copy=True)
     found = run_attack(
         attack,
         network,
