@@ -15,6 +15,7 @@ from labelbench import (
     Curve,
     Evaluator,
     Headline,
+    InputError,
     Measurement,
     Needs,
     RunSpec,
@@ -25,6 +26,7 @@ from labelbench import (
 )
 
 SHARES = (0.01, 0.02, 0.04, 0.08, 0.1, 0.2, 1.0)
+_PERCENT = (1.0, 2.0, 4.0, 8.0, 10.0, 20.0, 100.0)
 
 
 @dataclass(frozen=True)
@@ -150,9 +152,18 @@ def _score(share: float, part: Mapping[str, np.ndarray], seen: np.ndarray, num_c
     return Score.share(name, int(right.sum()), len(right), note=note, at=share)
 
 
-def data_efficiency() -> DataEfficiency:
-    """Accuracy with 1, 2, 4, 8, 10, 20 and 100 % of the training images: seven trainings, shared with all else."""
-    return DataEfficiency()
+def data_efficiency(*, percent: tuple[float, ...] = _PERCENT) -> DataEfficiency:
+    """Accuracy with these shares of the training images and with all: a training for each, shared with all else.
+
+    Raises:
+        InputError: other shares than those of the paper, or shares that do not rise.
+    """
+    shares = tuple(share for share in SHARES if round(100 * share) in percent)
+    if [round(100 * share) for share in shares] != list(percent) or not percent:
+        known = ", ".join(f"{share:.0%}".rstrip("%") for share in SHARES)
+        given = "+".join(f"{each:g}" for each in percent)
+        raise InputError(f"evaluator data-efficiency: percent is {given}; expected rising ones of {known}, as in 4+10")
+    return DataEfficiency(shares if 1.0 in shares else (*shares, 1.0))
 
 
 @hookimpl

@@ -16,9 +16,10 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from rich.console import Console
 
-from labelbench import RunSpec, split_indices
+from labelbench import InputError, RunSpec, split_indices
 from labelbench.optimizers import SGD
 from labelbench.recipes import Recipe
+from labelbench.registry import evaluator
 from labelbench.results.store import Results
 from labelbench.running.planning import Plan, plan
 from labelbench.running.progress import Reporter
@@ -179,3 +180,11 @@ def test_the_interval_of_the_area_covers() -> None:
         low, high = area_score(SHARES, right).interval or (0, 0)
         held += low <= truth <= high
     assert 0.92 <= held / 400 <= 0.98
+
+
+def test_fewer_shares_can_be_asked_for_and_all_images_are_always_among_them() -> None:
+    assert evaluator("data-efficiency").shares == SHARES
+    assert evaluator("data-efficiency:percent=4+10").shares == (0.04, 0.1, 1.0)
+    for percent in ("10+4", "3"):
+        with pytest.raises(InputError, match="expected rising ones of 1, 2, 4, 8, 10, 20, 100"):
+            evaluator(f"data-efficiency:percent={percent}")
