@@ -17,7 +17,9 @@ import pytest
 import torch
 
 import labelbench
-from labelbench.results.store import Record, Results
+from labelbench.results.reading import read
+from labelbench.results.records import Record
+from labelbench.results.store import Results
 from labelbench.running.materials import Materials
 from labelbench.runs import RunSpec
 from labelbench.settings import Settings, use_settings
@@ -103,7 +105,7 @@ def theirs(run: RunSpec, weights: Path) -> Left:
 @pytest.mark.parametrize("label", LABELS)
 @pytest.mark.benchmark(group="attack strength")
 def test_standard_leaves_no_more_with_fewer_gradients(trained: Results, label: str, benchmark: Any) -> None:
-    (record,) = (record for record in trained.records() if record.cell.run.label == label)
+    (record,) = (record for record in read(trained).records if record.cell.run.label == label)
     run = record.cell.run
     other = benchmark.pedantic(theirs, args=(run, trained.network_file(run)), rounds=1)
     own = ours(record)

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from labelbench.leaderboard.records import ScoreTable
+from labelbench.results.reading import Contents, read
 from labelbench.results.store import Results, no_results, results_in
 from labelbench.settings import Settings, use_settings
 from labelbench.suite import Suite
 
 if TYPE_CHECKING:
+    from labelbench.labels import LabelSet
     from labelbench.leaderboard.leaderboard import Leaderboard
     from labelbench.recipes import Recipe
     from labelbench.running.planning import Plan
     from labelbench.running.progress import Reporter
     from labelbench.running.runner import Outcome
+    from labelbench.runs import RunSpec
 
 
 def run(
@@ -97,8 +101,9 @@ def run(
             chosen, results, device=device, threads=threads, compiled=compiled, jobs=jobs, overwrite=overwrite
         )
         with Reporter(Console(stderr=True, quiet=not progress)) as reporter:
-            carry_out(plan, folder, reporter, overwrite=overwrite, jobs=jobs)
-    return ScoreTable.of(folder)
+            done = carry_out(plan, folder, reporter, overwrite=overwrite, jobs=jobs)
+            done.write_pages(reporter)
+    return ScoreTable.of(done.contents, done.board)
 
 
 def load_results(folder: str | Path) -> ScoreTable:
@@ -111,10 +116,10 @@ def load_results(folder: str | Path) -> ScoreTable:
         InputError: no such folder, no results in it, or a file in it is damaged.
     """
     path = Path(folder)
-    table = ScoreTable.of(results_in(path))
-    if not table and not table.failures:
+    contents = read(results_in(path))
+    if not contents.records and not contents.failures:
         raise no_results(path)
-    return table
+    return ScoreTable.of(contents)
 
 
 def planned(
@@ -136,25 +141,50 @@ def planned(
     return plan(suite, numerics, folder, overwrite), folder
 
 
-def carry_out(
-    plan: Plan, results: Results, reporter: Reporter, *, overwrite: str, jobs: int = 1
-) -> tuple[Outcome, Leaderboard]:
-    """Do what a plan says is missing, and write the leaderboard and the report beside the results.
+@dataclass(frozen=True)
+class Done:
+    """What is there once a plan was carried out.
+
+    Attributes:
+        outcome: what was done now, and what failed.
+        contents: of the results folder, read once.
+        board: the leaderboard of it.
+        build: gives the label of a run as it was trained.
+    """
+
+    outcome: Outcome
+    contents: Contents
+    board: Leaderboard
+    build: Callable[[RunSpec], LabelSet]
+
+    def write_pages(self, reporter: Reporter) -> tuple[Path, Path]:
+        """Write the leaderboard and the report beside the results, and return where they are.
+
+        Raises:
+            MachineError: the disk refuses.
+        """
+        from labelbench.files import write_atomic
+        from labelbench.leaderboard.exports import to_markdown
+        from labelbench.report.page import write_report
+
+        page = self.contents.results.folder / "leaderboard.md"
+        write_atomic(page, to_markdown(self.board).encode())
+        reporter.begin("report")
+        report = write_report(self.contents, self.board, build=self.build)
+        reporter.end()
+        return page, report
+
+
+def carry_out(plan: Plan, results: Results, reporter: Reporter, *, overwrite: str, jobs: int = 1) -> Done:
+    """Do what a plan says is missing.
 
     Raises:
         InputError, MachineError: as :meth:`labelbench.running.runner.Runner.run` does.
     """
-    from labelbench.files import write_atomic
-    from labelbench.leaderboard.exports import to_markdown
     from labelbench.leaderboard.leaderboard import Leaderboard
-    from labelbench.report.page import write_report
     from labelbench.running.runner import Runner
 
     runner = Runner(plan, results, reporter, overwrite=overwrite == "always", jobs=jobs)
     outcome = runner.run()
-    board = Leaderboard.of(results)
-    write_atomic(results.folder / "leaderboard.md", to_markdown(board).encode())
-    reporter.begin("report")
-    write_report(results, build=runner.materials.labels)
-    reporter.end()
-    return outcome, board
+    contents = read(results)
+    return Done(outcome, contents, Leaderboard.of(contents), runner.materials.labels)

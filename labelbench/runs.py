@@ -154,6 +154,16 @@ def slug(name: str) -> str:
     return re.sub(r"[^A-Za-z0-9._+=-]+", "-", name).strip(".-")[:80] or "unnamed"
 
 
+def mentioned_in(name: str) -> tuple[str, ...]:
+    """What may be a path in the argument of a name: all of it, and each part between ``:``, ``,`` and ``=``.
+
+    >>> mentioned_in("npy:a/b.npy"), mentioned_in("scaled:npy:x.npy"), mentioned_in("speech")
+    (('a/b.npy',), ('npy:x.npy', 'npy', 'x.npy'), ())
+    """
+    _, colon, argument = name.partition(":")
+    return tuple(dict.fromkeys([argument, *re.split(r"[:,=]", argument)])) if colon else ()
+
+
 def named_files(name: str, *, bare_folders: bool = False) -> dict[str, str]:
     """SHA-256 of each file or folder that the argument of a name mentions.
 
@@ -166,12 +176,9 @@ def named_files(name: str, *, bare_folders: bool = False) -> dict[str, str]:
         bare_folders: whether any other folder counts too. It does not for labels: a folder ``speech`` that
             happens to be here is not what ``official:speech`` means.
     """
-    _, colon, argument = name.partition(":")
-    if not colon:
-        return {}
     hashes = {}
-    values = re.findall(r"=([^:,=]+)", argument)
-    for part in dict.fromkeys([argument, *re.split(r"[:,=]", argument)]):
+    values = re.findall(r"=([^:,=]+)", name.partition(":")[2])
+    for part in mentioned_in(name):
         # As pathlib does it, but a ~ that is nobody's home stays what it is.
         path = Path(os.path.expanduser(part))  # noqa: PTH111
         if part and (path.is_file() or ((bare_folders or "/" in part or part in values) and path.is_dir())):

@@ -50,10 +50,10 @@ def carry_out_trial(suite: Suite, progress: Console, output: Console) -> tuple[t
     with tempfile.TemporaryDirectory(prefix="labelbench-try-") as folder:
         plan, results = planned(suite, folder, device="auto", threads=None, overwrite="missing")
         with Reporter(progress) as reporter:
-            outcome, board = carry_out(plan, results, reporter, overwrite="missing")
+            done = carry_out(plan, results, reporter, overwrite="missing")
         # Verdicts and differences are for results that can carry them.
         tables = replace(
-            board, tables=board.evaluator_tables, differences=(), verdicts=(), correlations=(), reported=()
+            done.board, tables=done.board.evaluator_tables, differences=(), verdicts=(), correlations=(), reported=()
         )
         output.print(to_rich(tables))
-    return tuple(outcome.failures)
+    return tuple(done.outcome.failures)

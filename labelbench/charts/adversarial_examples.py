@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from labelbench.charts.data import REFERENCE
-from labelbench.charts.trainings import Training
 from labelbench.errors import InputError
 from labelbench.labels import LabelSet
 from labelbench.machine.numerics import numerics_in_force
+from labelbench.results.records import TrainingRecord
 from labelbench.results.store import Results
 from labelbench.running.materials import Materials
 from labelbench.runs import RunSpec, slug
@@ -119,7 +119,7 @@ def attacks_at(epsilon: float) -> dict[str, Attack]:
 
 def strips_of(
     results: Results,
-    trainings: Iterable[Training],
+    trainings: Iterable[TrainingRecord],
     *,
     labels: Sequence[str] = (),
     epsilon: float = 2.0,
@@ -214,7 +214,7 @@ def _attacked(attack: Attack, network: Network, labels: LabelSet, pixels: np.nda
     return Attacked(found.images[0].permute(0, 2, 3, 1).numpy(), found.predictions[0])
 
 
-def _preference(training: Training) -> tuple[float, int, int, str]:
+def _preference(training: TrainingRecord) -> tuple[float, int, int, str]:
     run = training.run
     return -run.train_fraction, -run.recipe.epochs, run.seed, run.id
 

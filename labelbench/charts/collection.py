@@ -11,29 +11,24 @@ from dataclasses import replace
 from labelbench.charts.curves import curve_charts
 from labelbench.charts.data import Chart, Panel
 from labelbench.charts.scatters import scatter_charts
-from labelbench.charts.trainings import learning_curves, trainings_of
+from labelbench.charts.trainings import learning_curves
 from labelbench.leaderboard.leaderboard import Leaderboard
-from labelbench.results.store import Results
+from labelbench.results.reading import Contents
 
 
-def charts_of(results: Results, board: Leaderboard | None = None) -> tuple[Chart, ...]:
+def charts_of(contents: Contents, board: Leaderboard) -> tuple[Chart, ...]:
     """Every chart for which a results folder holds measurements; equal folders give equal charts.
 
     What evaluators declare, and learning curves, each for every data set and backbone, in the order of their sections.
 
     Args:
-        results: the folder.
-        board: its leaderboard, if it is there already.
+        contents: of the folder.
+        board: its leaderboard.
 
     Raises:
-        InputError: a file in the folder is damaged or no record.
+        InputError: a file of arrays or a training is damaged.
     """
-    board = board or Leaderboard.of(results)
-    charts = (
-        *curve_charts(board),
-        *learning_curves(trainings_of(results)),
-        *scatter_charts(results, board.legend),
-    )
+    charts = (*curve_charts(board), *learning_curves(contents.trainings), *scatter_charts(contents, board.legend))
     return tuple(sorted(charts, key=lambda chart: (chart.section.order, chart.section.title)))
 
 

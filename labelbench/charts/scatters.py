@@ -10,24 +10,26 @@ from labelbench.charts.data import REFERENCE, Chart, Panel, Series
 from labelbench.evaluation.scores import Arrays
 from labelbench.evaluation.shown import Scatter, Section
 from labelbench.registry import evaluator_here, section_of
-from labelbench.results.grouping import ambiguous_labels, group_of, identity_shown, newest_versions, settings_by_record
-from labelbench.results.store import Record, Results
+from labelbench.results.conditions import Conditions, conditions_of
+from labelbench.results.grouping import ambiguous_labels, group_of, identity_shown, newest_versions
+from labelbench.results.reading import Contents
+from labelbench.results.records import Record
 
 # More points hide each other in a panel of a few centimetres.
 POINTS = 400
 
 
-def scatter_charts(results: Results, legend: Mapping[str, str], points: int = POINTS) -> Iterator[Chart]:
+def scatter_charts(contents: Contents, legend: Mapping[str, Conditions], points: int = POINTS) -> Iterator[Chart]:
     """A chart of each picture in a plane that an evaluator declares, for every data set and backbone.
 
     Of several seeds the lowest is drawn.
 
     Args:
-        results: the folder.
-        legend: settings in words by the letter that the leaderboard gives them.
+        contents: of a results folder.
+        legend: settings by the letter that the leaderboard gives them.
         points: in a panel at most; images are left out evenly, the same ones for every label and moment.
     """
-    records, _ = newest_versions(record for record in results.records() if not record.diverged)
+    records, _ = newest_versions(record for record in contents.records if not record.diverged)
     for evaluator in sorted({record.cell.evaluator for record in records}):
         made = evaluator_here(evaluator)
         scatters = [one for one in made.pictures if isinstance(one, Scatter)] if made else []
@@ -35,22 +37,22 @@ def scatter_charts(results: Results, legend: Mapping[str, str], points: int = PO
         for scatter in scatters:
             for dataset, backbone in sorted({(one.cell.run.dataset, one.cell.run.backbone) for one in mine}):
                 here = [one for one in mine if (one.cell.run.dataset, one.cell.run.backbone) == (dataset, backbone)]
-                yield _chart(results, scatter, section_of(evaluator), here, legend, points)
+                yield _chart(contents, scatter, section_of(evaluator), here, legend, points)
 
 
 def _chart(
-    results: Results,
+    contents: Contents,
     scatter: Scatter,
     section: Section,
     records: Sequence[Record],
-    legend: Mapping[str, str],
+    legend: Mapping[str, Conditions],
     points: int,
 ) -> Chart:
     """One chart of records of one data set and backbone."""
     run = records[0].cell.run
     chosen = _lowest_seeds(records, legend)
     rows = [
-        _panels(scatter, record, results.load_measurement(record.cell).arrays, points, identity, letter)
+        _panels(scatter, record, contents.results.load_measurement(record.cell).arrays, points, identity, letter)
         for identity, letter, record in chosen
     ]
     seeds = sorted({record.cell.run.seed for *_, record in chosen})
@@ -71,20 +73,20 @@ def _chart(
     )
 
 
-def _lowest_seeds(records: Sequence[Record], legend: Mapping[str, str]) -> list[tuple[str, str, Record]]:
+def _lowest_seeds(records: Sequence[Record], legend: Mapping[str, Conditions]) -> list[tuple[str, str, Record]]:
     """Identity, letter and record of each label under each of its settings, category first; each only if needed."""
-    groups: dict[tuple[str, str, str, str], Record] = {}
-    settings = settings_by_record(records)
-    ambiguous = ambiguous_labels(group_of(record, words) for record, words in zip(records, settings, strict=True))
-    for record, words in zip(records, settings, strict=True):
-        group = group_of(record, words)
-        key = group.label, identity_shown(group, ambiguous), words, group.label_identity
+    groups: dict[tuple[str, str, Conditions, str], Record] = {}
+    settings = conditions_of(records)
+    ambiguous = ambiguous_labels(map(group_of, records))
+    for record, conditions in zip(records, settings, strict=True):
+        group = group_of(record)
+        key = group.label, identity_shown(group, ambiguous), conditions, group.label_identity
         if key not in groups or record.cell.run.seed < groups[key].cell.run.seed:
             groups[key] = record
     several = len(set(settings)) > 1
-    letters = {words: letter for letter, words in legend.items()}
+    letters = {conditions: letter for letter, conditions in legend.items()}
     ordered = sorted(groups.items(), key=lambda pair: (pair[0][0] != REFERENCE, *pair[0]))
-    return [(identity, letters[words] if several else "", record) for (_, identity, words, _), record in ordered]
+    return [(identity, letters[each] if several else "", record) for (_, identity, each, _), record in ordered]
 
 
 def _panels(

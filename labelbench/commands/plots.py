@@ -18,11 +18,12 @@ from labelbench.charts.data import Chart, Panel
 from labelbench.charts.figures import chart_figure
 from labelbench.charts.labels import FORMATS, picture
 from labelbench.charts.styles import styles_of
-from labelbench.charts.trainings import trainings_of
 from labelbench.commands.options import settings_of
 from labelbench.errors import InputError, UnknownName
 from labelbench.files import write_atomic
-from labelbench.results.store import Results, no_results, results_in
+from labelbench.leaderboard.leaderboard import Leaderboard
+from labelbench.results.reading import Contents, read
+from labelbench.results.store import no_results, results_in
 from labelbench.settings import use_settings
 
 if TYPE_CHECKING:
@@ -42,8 +43,8 @@ def plot(options: dict[str, Any]) -> None:
         MachineError: the disk refuses, or a data set that adversarial examples need is not at hand.
     """
     folder: Path = options["folder"]
-    results = results_in(folder)
-    charts = charts_of(results)
+    contents = read(results_in(folder))
+    charts = charts_of(contents, Leaderboard.of(contents))
     if not charts:
         raise no_results(folder)
     if options["output"] is None:
@@ -56,7 +57,7 @@ def plot(options: dict[str, Any]) -> None:
             f"picture format {options['output'].suffix[1:]!r} of {options['output']}; expected {', '.join(FORMATS)}, "
             f"or a folder"
         )
-    drawn = list(_asked(results, charts, options))
+    drawn = list(_asked(contents, charts, options))
     if single and len(drawn) > 1:
         names = ", ".join(name for name, _, _ in drawn)
         raise InputError(
@@ -76,7 +77,7 @@ def _is_file(output: Path) -> bool:
 
 
 def _asked(
-    results: Results, charts: Sequence[Chart], options: dict[str, Any]
+    contents: Contents, charts: Sequence[Chart], options: dict[str, Any]
 ) -> Iterator[tuple[str, str, Callable[[], Figure]]]:
     """``(name, note, how it is drawn)`` of every figure asked for, the charts first."""
     styles = styles_of(charts)
@@ -84,17 +85,17 @@ def _asked(
     if not options["intervals"]:
         wanted = [_without_intervals(chart) for chart in wanted]
     if options["labels"]:
-        _check_labels(results, options["labels"])
+        _check_labels(contents, options["labels"])
         wanted = list(only_labels(wanted, options["labels"]))
     if not wanted and EXAMPLES not in options["figures"]:
-        raise InputError(f"{results.folder} holds nothing that could be drawn; `labelbench run` makes results")
+        raise InputError(f"{contents.results.folder} holds nothing that could be drawn; `labelbench run` makes results")
     for chart in wanted:
         yield chart.name, f"{chart.title}. {chart.explained}", partial(chart_figure, chart, styles)
     if EXAMPLES in options["figures"]:
         with use_settings(settings_of(options)):
             strips = strips_of(
-                results,
-                trainings_of(results),
+                contents.results,
+                contents.trainings,
                 labels=options["labels"],
                 epsilon=options["epsilon"],
                 count=options["images"],
@@ -119,13 +120,12 @@ def _means(name: str, chart: str) -> bool:
     return chart == name or chart.startswith(f"{name}-")
 
 
-def _check_labels(results: Results, labels: Sequence[str]) -> None:
+def _check_labels(contents: Contents, labels: Sequence[str]) -> None:
     """Refuse labels of which the folder has nothing."""
-    known = {training.run.label for training in trainings_of(results)}
-    known |= {record.cell.run.label for record in results.records()}
+    known = {training.run.label for training in contents.trainings} | {one.run.label for one in contents.records}
     for label in labels:
         if label not in known:
-            raise UnknownName("label", label, known, f"in {results.folder}")
+            raise UnknownName("label", label, known, f"in {contents.results.folder}")
 
 
 def _without_intervals(chart: Chart) -> Chart:

@@ -9,6 +9,7 @@ import click
 
 from labelbench.commands.output import output_console, write_or_print
 from labelbench.errors import InputError
+from labelbench.results.reading import read
 from labelbench.results.store import no_results, results_in
 
 
@@ -25,7 +26,7 @@ def show_claims(folder: Path, claims_file: Path | None, form: str | None, output
 
     results = results_in(folder)
     claims = load_claims(claims_file) if claims_file else paper_claims()
-    board = Leaderboard.of(results, claims)
+    board = Leaderboard.of(read(results), claims)
     if not board.verdicts:
         raise InputError(
             f"{folder} holds no measurement of a trained network; `labelbench run --results {folder}` does"
@@ -44,15 +45,17 @@ def write_report_of(folder: Path, output: Path | None, claims_file: Path | None)
         UnknownName: a word that a claims file does not have.
     """
     from labelbench.claims.files import load_claims
+    from labelbench.leaderboard.leaderboard import Leaderboard
     from labelbench.report.page import write_report
 
     results = results_in(folder)
     if output is not None and output.is_dir():
         raise InputError(f"--output {output} is a folder; expected a file, such as {output / 'report.html'}")
     claims = load_claims(claims_file) if claims_file else None
-    if next(results.finished(), None) is None:
+    contents = read(results)
+    if not contents:
         raise no_results(folder)
-    click.echo(write_report(results, output, claims))
+    click.echo(write_report(contents, Leaderboard.of(contents, claims), output, claims))
 
 
 def merge_folders(folders: Sequence[Path], into: Path) -> None:

@@ -12,6 +12,7 @@ from rich.console import Console
 from labelbench.api import carry_out, planned
 from labelbench.commands.options import settings_of, suite_of
 from labelbench.commands.output import output_console, write_or_print
+from labelbench.results.reading import read
 from labelbench.results.store import Results, no_results, results_in
 from labelbench.settings import use_settings
 
@@ -31,17 +32,20 @@ def run_suite(options: dict[str, Any], *, dry_run: bool) -> int:
             _print_plan(plan, results)
             return 0
         from labelbench.leaderboard.exports import to_rich
-        from labelbench.report.page import FILE as REPORT
         from labelbench.running.progress import Reporter
 
         errors = Console(stderr=True)
         with Reporter(errors) as reporter:
             for line in (*plan.notes, _headline(plan), *_untuned(plan.suite)):
                 reporter.line(line)
-            outcome, board = carry_out(plan, results, reporter, overwrite=options["overwrite"], jobs=options["jobs"])
-        output_console().print(to_rich(board, headline_last=True))
-        for name in ("leaderboard.md", REPORT):
-            errors.print(f"{results.folder / name}", highlight=False, markup=False, soft_wrap=True)
+            done = carry_out(plan, results, reporter, overwrite=options["overwrite"], jobs=options["jobs"])
+        # What was worked for comes before anything that may fail.
+        output_console().print(to_rich(done.board, headline_last=True))
+        with Reporter(errors) as reporter:
+            pages = done.write_pages(reporter)
+        for page in pages:
+            errors.print(str(page), highlight=False, markup=False, soft_wrap=True)
+        outcome = done.outcome
         if not outcome.failures:
             return SOME_FAILED if plan.left_alone else 0
         for what, why in outcome.failures:
@@ -81,9 +85,10 @@ def show_leaderboard(folder: Path, form: str | None, output: Path | None, *, exp
     from labelbench.leaderboard.exports import export, to_rich
     from labelbench.leaderboard.leaderboard import Leaderboard
 
-    board = Leaderboard.of(results_in(folder))
-    if not board.tables and not board.failures:
+    contents = read(results_in(folder))
+    if not contents.records and not contents.failures:
         raise no_results(folder)
+    board = Leaderboard.of(contents)
     if form is None and output is None:
         output_console().print(to_rich(board))
         if explain:

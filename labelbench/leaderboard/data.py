@@ -1,22 +1,18 @@
-"""The leaderboard for programs: tidy CSV, and JSON that reads back to the same leaderboard."""
+"""The leaderboard for programs: tidy CSV, and JSON with everything in it."""
 
 from __future__ import annotations
 
 import csv
 import io
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
-from labelbench.claims.claim import Verdict
-from labelbench.claims.correlations import Correlation
-from labelbench.errors import InputError
-from labelbench.leaderboard.leaderboard import Column, Leaderboard, Row, Table, Value
+from labelbench.leaderboard.leaderboard import Leaderboard
 from labelbench.leaderboard.reported import Reported
 from labelbench.leaderboard.standings import Difference
-from labelbench.results.spread import Paired
-from labelbench.results.tables import Flag
+from labelbench.results.tables import Column, Row, Table, Value
 
 SCHEMA = 1
 DIRECTIONS = {True: "higher is better", False: "lower is better", None: ""}
@@ -44,7 +40,7 @@ def to_csv(board: Leaderboard) -> str:
         printed = reported.get(_place(row, column.key), [])
         lines.append(
             [
-                *(row.dataset, row.backbone, row.name, board.legend.get(row.settings, "")),
+                *(row.dataset, row.backbone, row.name, _conditions(board, row.settings)),
                 *(column.evaluator, column.score, column.unit, DIRECTIONS[column.higher_is_better]),
                 *map(_number, (value.mean, value.std)),
                 len(value.seeds),
@@ -70,7 +66,7 @@ def verdicts_to_csv(board: Leaderboard) -> str:
         _VERDICT_HEADINGS,
         [
             [
-                *(one.claim, one.text, one.dataset, one.backbone, board.legend.get(one.settings, ""), one.attack),
+                *(one.claim, one.text, one.dataset, one.backbone, _conditions(board, one.settings), one.attack),
                 *(one.outcome, "; ".join(one.missing), "; ".join(one.evidence)),
             ]
             for one in board.verdicts
@@ -84,7 +80,7 @@ def to_json(board: Leaderboard) -> str:
     facts: dict[str, Any] = {
         "schema": SCHEMA,
         "name": board.name,
-        "legend": dict(board.legend),
+        "legend": {letter: str(each) for letter, each in board.legend.items()},
         "headline": [column.key for column in headline.columns] if headline else [],
         "tables": [_table_facts(table) for table in board.tables],
         "differences": [asdict(one) for one in board.differences],
@@ -95,34 +91,6 @@ def to_json(board: Leaderboard) -> str:
         "failures": [{"what": what, "why": why} for what, why in board.failures],
     }
     return json.dumps(facts, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-
-
-def from_json(text: str) -> Leaderboard:
-    """The leaderboard that :func:`to_json` wrote.
-
-    Raises:
-        InputError: it is no JSON, or not of this schema.
-    """
-    try:
-        facts = json.loads(text)
-    except ValueError as error:
-        raise InputError(f"no leaderboard: not JSON ({error})") from error
-    if not isinstance(facts, dict) or facts.get("schema") != SCHEMA or "tables" not in facts:
-        raise InputError(f"no leaderboard of schema {SCHEMA}; `labelbench leaderboard DIR --format json` writes one")
-    return Leaderboard(
-        facts["name"],
-        tuple(map(_table_of, facts["tables"])),
-        facts["legend"],
-        tuple(facts["remarks"]),
-        tuple((one["what"], one["why"]) for one in facts["failures"]),
-        tuple(
-            Difference(**{**one, "column": Column(**one["column"]), "paired": Paired(**_tuples(one["paired"]))})
-            for one in facts["differences"]
-        ),
-        tuple(Verdict(**_tuples(one)) for one in facts["verdicts"]),
-        tuple(Correlation(**_tuples(one)) for one in facts["correlations"]),
-        tuple(Reported(**{key: one[key] for key in one if key != "difference"}) for one in facts["reported"]),
-    )
 
 
 def _table_facts(table: Table) -> dict[str, Any]:
@@ -138,30 +106,16 @@ def _row_facts(row: Row) -> dict[str, Any]:
     return {**asdict(row), "values": values}
 
 
-def _table_of(facts: Mapping[str, Any]) -> Table:
-    columns = tuple(Column(**{key: one[key] for key in one if key != "key"}) for one in facts["columns"])
-    return Table(facts["title"], columns, tuple(map(_row_of, facts["rows"])))
-
-
-def _row_of(facts: Mapping[str, Any]) -> Row:
-    values = {
-        key: Value(**_tuples({name: value[name] for name in value if name != "interval_of"}))
-        for key, value in facts["values"].items()
-    }
-    flags = tuple(Flag(**flag) for flag in facts["flags"])
-    return Row(**{**_tuples(facts), "values": values, "flags": flags})
-
-
-def _tuples(facts: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: tuple(value) if isinstance(value, list) else value for key, value in facts.items()}
-
-
 def _values(board: Leaderboard) -> Iterator[tuple[Row, Column, Value]]:
     for table in board.evaluator_tables:
         for row in table.rows:
             for column in table.columns:
                 if column.key in row.values:
                     yield row, column, row.values[column.key]
+
+
+def _conditions(board: Leaderboard, letter: str) -> str:
+    return str(board.legend.get(letter, ""))
 
 
 def _place(one: Row | Difference | Reported, key: str) -> tuple[str, ...]:

@@ -19,7 +19,7 @@ from labelbench.claims.judging import judge
 from labelbench.evaluation.scores import Score
 from labelbench.leaderboard.reported import Reported, reported_beside
 from labelbench.leaderboard.standings import Difference, differences_to_reference, with_best
-from labelbench.machine.garbage import collector_paused
+from labelbench.results.conditions import Conditions, conditions_of
 from labelbench.results.grouping import (
     Group,
     ambiguous_labels,
@@ -28,14 +28,12 @@ from labelbench.results.grouping import (
     identity_shown,
     letter_of,
     newest_versions,
-    settings_by_record,
 )
+from labelbench.results.reading import Contents
+from labelbench.results.records import Record
 from labelbench.results.spread import of_number, standard_deviation, t_interval
-from labelbench.results.store import Record, Results
 from labelbench.results.tables import Column, Flag, Row, Table, Value
 from labelbench.runs import RunSpec
-
-__all__ = ["HEADLINE", "Column", "Leaderboard", "Row", "Table", "Value", "build"]
 
 HEADLINE = "Leaderboard"
 _DRAWN = "drawn again with each seed: its spread contains the draw"
@@ -59,7 +57,7 @@ class Leaderboard:
 
     name: str
     tables: tuple[Table, ...]
-    legend: Mapping[str, str]
+    legend: Mapping[str, Conditions]
     remarks: tuple[str, ...]
     failures: tuple[tuple[str, str], ...]
     differences: tuple[Difference, ...] = ()
@@ -68,25 +66,16 @@ class Leaderboard:
     reported: tuple[Reported, ...] = ()
 
     @staticmethod
-    @collector_paused()
-    def of(results: Results, claims: Claims | None = None) -> Leaderboard:
-        """The leaderboard of a results folder.
+    def of(contents: Contents, claims: Claims | None = None) -> Leaderboard:
+        """The leaderboard of what a results folder holds.
 
         Args:
-            results: the folder.
+            contents: of the folder.
             claims: judged on it; None for those of the paper.
-
-        Raises:
-            InputError: a file in it is damaged or no record.
         """
-        asked = results.suite_facts()
-        found = list(results.finished())
+        asked = contents.asked
         return build(
-            [one for one in found if isinstance(one, Record)],
-            name=asked.get("name", results.folder.name),
-            headline=tuple(asked.get("headline", ())),
-            failures=[one for one in found if not isinstance(one, Record)],
-            claims=claims,
+            contents.records, name=asked.name, headline=asked.headline, failures=contents.failures, claims=claims
         )
 
     @property
@@ -119,12 +108,12 @@ def build(
     """
     claims = claims or paper_claims()
     current, remarks = newest_versions(records)
-    settings = settings_by_record(current)
-    legend = {text: letter_of(index) for index, text in enumerate(sorted({text for text in settings if text}))}
+    settings = conditions_of(current)
+    legend = {each: letter_of(index) for index, each in enumerate(sorted({each for each in settings if each}))}
     groups: dict[Group, dict[str, list[Record]]] = defaultdict(lambda: defaultdict(list))
     runs: dict[str, RunSpec] = {}
-    for record, text in sorted(zip(current, settings, strict=True), key=_order):
-        letter = legend.get(text, "")
+    for record, each in sorted(zip(current, settings, strict=True), key=_order):
+        letter = legend.get(each, "")
         runs.setdefault(letter, record.cell.run)
         groups[group_of(record, letter)][record.cell.evaluator].append(record)
     recipes = {letter: run.recipe for letter, run in runs.items() if letter}
@@ -138,7 +127,7 @@ def build(
     return Leaderboard(
         name,
         (*([with_best(first)] if first else ()), *tables),
-        {letter: text for text, letter in legend.items()},
+        {letter: each for each, letter in legend.items()},
         tuple(remarks),
         tuple(failures),
         differences_to_reference(tables, columns, claims),
@@ -151,7 +140,7 @@ def build(
 _Groups = Mapping[Group, Mapping[str, list[Record]]]
 
 
-def _order(pair: tuple[Record, str]) -> tuple[Any, ...]:
+def _order(pair: tuple[Record, Conditions]) -> tuple[Any, ...]:
     """What puts records, with their settings, in one order whatever the order they came in."""
     record, settings = pair
     run = record.cell.run

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from labelbench.leaderboard.leaderboard import HEADLINE, Column, Leaderboard, Row, Table, Value
+from labelbench.leaderboard.leaderboard import HEADLINE, Leaderboard
 from labelbench.leaderboard.reported import Reported, sources
 from labelbench.leaderboard.standings import Difference
-from labelbench.results.tables import shown_number
+from labelbench.results.tables import Column, Row, Table, Value, shown_number
 
 READING = (
     "Mean ± standard deviation over n seeds, in brackets Student's 95 % t-interval of the mean; with one seed (n = 1) "

@@ -10,8 +10,8 @@ from typing import Any, overload
 from labelbench.errors import UnknownName
 from labelbench.leaderboard.exports import html_fragment
 from labelbench.leaderboard.leaderboard import Leaderboard
-from labelbench.machine.garbage import collector_paused
-from labelbench.results.store import Record, Results
+from labelbench.results.reading import Contents
+from labelbench.results.records import Record
 
 
 @dataclass(frozen=True)
@@ -76,15 +76,10 @@ class ScoreTable(Sequence[ScoreRecord]):
         self._leaderboard = leaderboard
 
     @staticmethod
-    @collector_paused()
-    def of(results: Results) -> ScoreTable:
-        """The scores of a results folder.
-
-        Raises:
-            InputError: a file in it is damaged or no record.
-        """
-        records = [found for record in results.records() for found in _records_of(record)]
-        return ScoreTable(records, Leaderboard.of(results), results.failures())
+    def of(contents: Contents, leaderboard: Leaderboard | None = None) -> ScoreTable:
+        """The scores of what a results folder holds; ``leaderboard`` is made where it is not there already."""
+        records = [found for record in contents.records for found in _records_of(record)]
+        return ScoreTable(records, leaderboard or Leaderboard.of(contents), contents.failures)
 
     @property
     def leaderboard(self) -> Leaderboard:

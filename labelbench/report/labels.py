@@ -15,7 +15,7 @@ from labelbench.errors import LabelbenchError
 from labelbench.labels import LabelSet
 from labelbench.registry import find_dataset, label
 from labelbench.results.grouping import ambiguous_labels, group_of, identity_shown
-from labelbench.results.store import Record
+from labelbench.results.records import Finished
 from labelbench.results.tables import shown_label
 from labelbench.runs import RunSpec, label_of_run
 from labelbench.settings import current_settings, use_settings
@@ -65,7 +65,7 @@ def build_anew(run: RunSpec) -> LabelSet:
 
 
 def galleries(
-    records: Iterable[Record], build: Callable[[RunSpec], LabelSet] = build_anew, classes: int = CLASSES
+    records: Iterable[Finished], build: Callable[[RunSpec], LabelSet] = build_anew, classes: int = CLASSES
 ) -> Iterator[Gallery]:
     """A gallery for every data set whose classes are known here.
 
@@ -76,29 +76,29 @@ def galleries(
         build: gives the label of a run.
         classes: shown at most.
     """
-    groups: dict[tuple[str, str, str], Record] = {}
-    for record in sorted(records, key=lambda record: record.cell.run.seed):
-        group = group_of(record, "")
+    groups: dict[tuple[str, str, str], Finished] = {}
+    for record in sorted(records, key=lambda record: record.run.seed):
+        group = group_of(record)
         groups.setdefault((group.dataset, group.label, group.label_identity), record)
-    ambiguous = ambiguous_labels(group_of(record, "") for record in groups.values())
+    ambiguous = ambiguous_labels(map(group_of, groups.values()))
     for dataset in sorted({dataset for dataset, _, _ in groups}):
         try:
             names = find_dataset(dataset).class_names
         except LabelbenchError:
             continue
         rows = (
-            _row(identity_shown(group_of(record, ""), ambiguous), record, build, classes)
+            _row(identity_shown(group_of(record), ambiguous), record, build, classes)
             for key, record in sorted(groups.items())
             if key[0] == dataset
         )
         yield Gallery(dataset, names[:classes], len(names), tuple(rows))
 
 
-def _row(identity: str, record: Record, build: Callable[[RunSpec], LabelSet], classes: int) -> LabelRow:
-    names = record.cell.run.label, shown_label(record.cell.run.label, identity)
+def _row(identity: str, record: Finished, build: Callable[[RunSpec], LabelSet], classes: int) -> LabelRow:
+    names = record.run.label, shown_label(record.run.label, identity)
     try:
         with use_settings(replace(current_settings(), offline=True)):
-            labels = build(record.cell.run)
+            labels = build(record.run)
     except LabelbenchError:
         # The reason names paths of this machine, and a page is given away.
         return LabelRow(*names, "no picture: the machine that wrote this page cannot make the label", ())

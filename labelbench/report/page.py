@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Any
 from labelbench.charts.collection import charts_of
 from labelbench.charts.data import REFERENCE, Chart
 from labelbench.charts.styles import Style, styles_of
-from labelbench.charts.trainings import trainings_of
 from labelbench.claims.claim import OUTCOMES, Claims
 from labelbench.claims.files import paper_claims
 from labelbench.files import write_atomic
@@ -31,7 +30,7 @@ from labelbench.report.repeat import SUITE_FILE
 from labelbench.report.runs import run_views
 from labelbench.report.summary import answers_of, claim_views
 from labelbench.report.tables import TableView, narrowed
-from labelbench.results.store import Record, Results
+from labelbench.results.reading import Contents
 from labelbench.runs import RunSpec
 
 if TYPE_CHECKING:
@@ -47,7 +46,8 @@ _NEVER_TURNED = 10**9
 
 
 def write_report(
-    results: Results,
+    contents: Contents,
+    board: Leaderboard,
     output: Path | None = None,
     claims: Claims | None = None,
     build: Callable[[RunSpec], LabelSet] = build_anew,
@@ -55,41 +55,47 @@ def write_report(
     """Write the report of a results folder, and return where it is.
 
     Args:
-        results: the folder.
+        contents: of the folder.
+        board: its leaderboard.
         output: the file; by default ``report.html`` in the folder.
-        claims: judged on the results; None for those of the paper.
+        claims: that the leaderboard judges; None for those of the paper.
         build: gives the label of a run, to be drawn.
 
     Raises:
-        InputError: a file in the folder is damaged or no record.
+        InputError: a file of arrays or a training is damaged.
         MachineError: the disk refuses; nothing is left behind.
     """
-    file = output or results.folder / FILE
-    write_atomic(file, to_report(results, claims, build).encode())
+    file = output or contents.results.folder / FILE
+    write_atomic(file, to_report(contents, board, claims, build).encode())
     return file
 
 
-def to_report(results: Results, claims: Claims | None = None, build: Callable[[RunSpec], LabelSet] = build_anew) -> str:
+def to_report(
+    contents: Contents,
+    board: Leaderboard,
+    claims: Claims | None = None,
+    build: Callable[[RunSpec], LabelSet] = build_anew,
+) -> str:
     """The report of a results folder as HTML."""
     from markupsafe import Markup
 
     scripts = list(map(_packaged, _SCRIPTS))
     return _template().render(
-        **_contents(results, claims or paper_claims(), build),
+        **_contents(contents, board, claims or paper_claims(), build),
         scripts=[Markup(script) for script in scripts],  # noqa: S704  (shipped with labelbench and plotly)
         style=Markup("\n".join(map(_packaged, _STYLES))),  # noqa: S704
         allowed=" ".join(map(_hash_source, scripts)),
     )
 
 
-def _contents(results: Results, claims: Claims, build: Callable[[RunSpec], LabelSet]) -> dict[str, Any]:
+def _contents(
+    contents: Contents, board: Leaderboard, claims: Claims, build: Callable[[RunSpec], LabelSet]
+) -> dict[str, Any]:
     """What stands on the page."""
-    board = Leaderboard.of(results, claims)
-    trainings, records = trainings_of(results), tuple(results.records())
-    charts = charts_of(results, board)
+    trainings, records = contents.trainings, contents.records
+    charts = charts_of(contents, board)
     styles = styles_of(charts)
-    labelled: list[Record] = [*records, *(training.record for training in trainings)]
-    drawn = tuple(galleries(labelled, build))
+    drawn = tuple(galleries([*records, *trainings], build))
     class_names = {gallery.dataset: gallery.class_names for gallery in drawn}
     runs = tuple(run_views(trainings, records))
     sections = [narrowed(section) for section in sections_of(board, _NEVER_TURNED)]

@@ -14,7 +14,7 @@ from labelbench.evaluation.needs import Needs
 from labelbench.plugins import plugins
 from labelbench.recipes import Recipe, is_shipped
 from labelbench.registry import evaluator_here
-from labelbench.results.store import Cell
+from labelbench.results.records import Cell
 from labelbench.runs import RunSpec
 from labelbench.toml import toml_lines
 

@@ -8,9 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from labelbench.charts.trainings import Training
 from labelbench.report.repeat import Repeat, repeats_of
-from labelbench.results.store import Record
+from labelbench.results.records import Record, TrainingRecord
 from labelbench.results.tables import shown_number
 from labelbench.runs import RunSpec
 
@@ -57,7 +56,7 @@ class RunView:
     repeats: tuple[Repeat, ...]
 
 
-def run_views(trainings: Iterable[Training], records: Iterable[Record]) -> Iterator[RunView]:
+def run_views(trainings: Iterable[TrainingRecord], records: Iterable[Record]) -> Iterator[RunView]:
     """Every training and every measurement, by data set, backbone, label, seed and share; labels alone stand last."""
     trained = {training.run: training for training in trainings}
     measured: dict[RunSpec, list[Record]] = defaultdict(list)
@@ -79,7 +78,7 @@ def _order(run: RunSpec) -> tuple[Any, ...]:
     return not run.backbone, run.dataset, run.backbone, run.label, run.seed, -run.train_fraction, run.id
 
 
-def _outcome(training: Training | None, records: Sequence[Record]) -> str:
+def _outcome(training: TrainingRecord | None, records: Sequence[Record]) -> str:
     if training is None:
         return "" if any(record.cell.run.backbone for record in records) else "labels alone"
     if training.diverged:

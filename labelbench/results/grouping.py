@@ -1,21 +1,18 @@
-"""Records brought together that differ in their seed alone, and everything else that may change a result in words."""
+"""Records brought together that differ in their seed alone."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
 
-from labelbench.recipes import RECIPES, Recipe
-from labelbench.results.store import Record
+from labelbench.results.records import Finished, Record
 from labelbench.results.tables import Flag
-from labelbench.values import differences, digest_of
 
 
 @dataclass(frozen=True)
 class Group:
-    """Records that differ in their seed alone."""
+    """What records share that differ in their seed alone; ``settings`` is the letter of the legend."""
 
     dataset: str
     backbone: str
@@ -42,65 +39,9 @@ def newest_versions(records: Iterable[Record]) -> tuple[list[Record], list[str]]
     return kept, remarks
 
 
-def settings_by_record(records: Iterable[Record]) -> list[str]:
-    """Everything but the seed that may change a result, in words; nothing for labels alone."""
-    known: dict[tuple[Any, ...], str] = {}
-    found = []
-    for record in records:
-        run, facts = record.cell.run, record.facts
-        images, environment = facts["images"], facts["environment"]
-        files = tuple(pair for pair in run.files if pair[0] in run.backbone or pair[0] in run.dataset)
-        key = (
-            *(run.dataset, run.recipe.comparable, run.train_fraction, run.numerics, files, record.cell.test_images),
-            *(images["fingerprint"], images["train"], images["test"]),
-            *(environment["labelbench"], environment["torch"], _backbone_origin(record)),
-        )
-        if not run.backbone:
-            found.append("")
-        else:
-            if key not in known:
-                known[key] = _settings_in_words(record, files)
-            found.append(known[key])
-    return found
-
-
-def _settings_in_words(record: Record, files: Iterable[tuple[str, str]]) -> str:
-    run, facts = record.cell.run, record.facts
-    images, environment = facts["images"], facts["environment"]
-    parts = [
-        _recipe_in_words(run.recipe),
-        f"{run.share_of_data} of the training data",
-        str(run.numerics),
-        f"{run.dataset} {images['fingerprint'][:12]} ({images['train']:,} training, {images['test']:,} test images)",
-        f"{record.cell.test_images:,} of them measured" if record.cell.test_images else "",
-        f"labelbench {environment['labelbench']}, torch {environment['torch']}",
-        *(f"{path} {digest[:12]}" for path, digest in files),
-        _backbone_origin(record),
-    ]
-    return "; ".join(part for part in parts if part)
-
-
-def _backbone_origin(record: Record) -> str:
-    """The distribution and version of a backbone that is not our own."""
-    origin = str(record.facts.get("plugins", {}).get("backbone", ""))
-    return "" if origin.startswith("labelbench ") else origin
-
-
-def _recipe_in_words(recipe: Recipe) -> str:
-    """Name and epochs; a digest tells recipes apart that share both."""
-    text = f"recipe {recipe.name}, {recipe.epochs} epochs"
-    text += f", at least {recipe.minimum_steps:,} steps" if recipe.minimum_steps else ""
-    kept = recipe.comparable
-    usual = RECIPES.get(recipe.name)
-    if usual:
-        usual = replace(usual.with_epochs(recipe.epochs), tuned=kept.tuned, tuning=kept.tuning).comparable
-    text += "" if kept == usual else f" ({digest_of(differences(kept))[:6]})"
-    return f"{text}, tuned for each label: {recipe.tuning}" if recipe.tuned else text
-
-
-def group_of(record: Record, letter: str) -> Group:
+def group_of(record: Finished, letter: str = "") -> Group:
     """The group of a record whose settings have this letter."""
-    run = record.cell.run
+    run = record.run
     drawn_per_seed = run.label_seed is not None
     return Group(
         run.dataset,
@@ -131,9 +72,9 @@ def flags_of(found: Mapping[str, Iterable[Record]]) -> tuple[Flag, ...]:
     carriers: dict[str, set[str]] = defaultdict(set)
     for record in (record for records in found.values() for record in records):
         for score in record.scores:
-            measured[score.name].add(record.cell.run.seed)
+            measured[score.name].add(record.run.seed)
             if score.flag:
-                raised[score.flag].add(record.cell.run.seed)
+                raised[score.flag].add(record.run.seed)
                 carriers[score.flag].add(score.name)
     return tuple(
         Flag(name, len(seeds), len(set().union(*(measured[carrier] for carrier in carriers[name]))))

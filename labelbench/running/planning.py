@@ -10,7 +10,8 @@ from labelbench.evaluation.evaluator import needs_of
 from labelbench.evaluation.needs import Needs
 from labelbench.plugins import plugins
 from labelbench.registry import evaluator, find_dataset
-from labelbench.results.store import Cell, Results, failure_file
+from labelbench.results.records import Cell
+from labelbench.results.store import Results, failure_file
 from labelbench.running.names import named_once
 from labelbench.runs import Numerics, RunSpec
 from labelbench.suite import Suite

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from labelbench.errors import MachineError, PluginError, Unavailable
-from labelbench.results.store import Cell, Results
+from labelbench.results.records import Cell
+from labelbench.results.store import Results
 from labelbench.running.estimate import Work
 from labelbench.running.executors import Executor, Here, processes
 from labelbench.running.materials import Materials

@@ -22,7 +22,8 @@ from labelbench.labels import LabelSet
 from labelbench.machine.numerics import environment_facts, numerics_in_force
 from labelbench.plugins import plugins
 from labelbench.registry import evaluator
-from labelbench.results.store import Cell, Results
+from labelbench.results.records import Cell
+from labelbench.results.store import Results
 from labelbench.running.materials import Materials
 from labelbench.running.progress import Pieces
 from labelbench.runs import RunSpec

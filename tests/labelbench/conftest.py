@@ -15,7 +15,8 @@ import numpy as np
 import pytest
 
 from labelbench.evaluation.scores import Measurement, Score
-from labelbench.results.store import Cell, Results
+from labelbench.results.records import Cell
+from labelbench.results.store import Results
 from labelbench.runs import Numerics, RunSpec
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from labelbench.evaluation.scores import Score
 from labelbench.recipes import RECIPES, Recipe
-from labelbench.results.store import Cell, Record
+from labelbench.results.records import Cell, Record
 from labelbench.runs import RunSpec
 
 IMAGES = 1000

@@ -20,6 +20,7 @@ from labelbench import InputError, RunSpec, split_indices
 from labelbench.optimizers import SGD
 from labelbench.recipes import Recipe
 from labelbench.registry import evaluator
+from labelbench.results.reading import read
 from labelbench.results.store import Results
 from labelbench.running.planning import Plan, plan
 from labelbench.running.progress import Reporter
@@ -118,7 +119,7 @@ def test_a_training_that_diverged_is_a_share_without_a_score(tmp_path: Path) -> 
     diverged = {name for name in NAMES if found[name].value is None}
     for name in diverged:
         assert found[name].note == "the training diverged"
-    of_accuracy, _ = Results(tmp_path).records()
+    of_accuracy, _ = read(Results(tmp_path)).records
     assert of_accuracy.cell.evaluator == "accuracy" and of_accuracy.diverged and not of_accuracy.scores
     assert "100%" in diverged and found["area"].value is None and "100%" in found["area"].note
 

@@ -14,8 +14,8 @@ from PIL import Image
 from labelbench.charts.adversarial_examples import attacks_at, strips_of
 from labelbench.charts.adversarial_figures import strip_figure
 from labelbench.charts.labels import picture
-from labelbench.charts.trainings import trainings_of
 from labelbench.errors import InputError
+from labelbench.results.reading import read
 from labelbench.results.store import Results
 
 EPSILON = 16.0
@@ -48,7 +48,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Results:
 
 
 def test_a_strip_shows_what_the_engine_finds_within_epsilon(trained: Results) -> None:
-    (strip,) = strips_of(trained, trainings_of(trained), epsilon=EPSILON, count=3)
+    (strip,) = strips_of(trained, read(trained).trainings, epsilon=EPSILON, count=3)
     assert (strip.dataset, strip.backbone, strip.name) == ("digits", "resnet8", "adversarial-examples-digits-resnet8")
     assert [row.run.label for row in strip.rows] == ["category", "category-smoothed"]
     assert strip.images.shape == (3, 32, 32, 3) and len(set(strip.classes)) == 3
@@ -67,7 +67,7 @@ def test_strips_are_the_same_every_time_and_leave_the_folder_alone(trained: Resu
     before = {file: file.stat().st_mtime_ns for file in trained.folder.rglob("*")}
     drawn = []
     for _ in range(2):
-        (strip,) = strips_of(trained, trainings_of(trained), epsilon=2, count=2)
+        (strip,) = strips_of(trained, read(trained).trainings, epsilon=2, count=2)
         drawn.append(picture(strip_figure(strip), "png"))
     assert drawn[0] == drawn[1]
     assert {file: file.stat().st_mtime_ns for file in trained.folder.rglob("*")} == before
@@ -75,16 +75,16 @@ def test_strips_are_the_same_every_time_and_leave_the_folder_alone(trained: Resu
 
 @pytest.mark.parametrize("count", [1, 2, 3])
 def test_the_figure_has_five_pictures_for_each_image_and_label(trained: Results, count: int) -> None:
-    (strip,) = strips_of(trained, trainings_of(trained), epsilon=EPSILON, count=count)
+    (strip,) = strips_of(trained, read(trained).trainings, epsilon=EPSILON, count=count)
     figure = strip_figure(strip)
     assert len(figure.axes) == 5 * count * 2
     clean, paper, change = (np.asarray(axes.images[0].get_array()) for axes in figure.axes[:3])
     assert clean == pytest.approx(strip.images[0])
     difference = strip.rows[0].attacks["paper's attack"].images[0] - strip.images[0]
     assert change == pytest.approx((0.5 + difference * 0.5 * 255 / EPSILON).clip(0, 1), abs=1e-6)
-    read = int(strip.rows[0].attacks["paper's attack"].read[0])
-    assert figure.axes[1].get_xlabel() == strip.class_names[read]
-    changed = read != strip.rows[0].read[0]
+    seen = int(strip.rows[0].attacks["paper's attack"].read[0])
+    assert figure.axes[1].get_xlabel() == strip.class_names[seen]
+    changed = seen != strip.rows[0].read[0]
     assert figure.axes[1].xaxis.label.get_fontweight() == ("bold" if changed else "normal")
     assert paper.min() >= 0 and paper.max() <= 1
 
@@ -97,16 +97,16 @@ def test_the_paper_s_attack_is_that_of_the_evaluator() -> None:
 
 
 def test_labels_are_drawn_in_the_order_asked_for(trained: Results) -> None:
-    (strip,) = strips_of(trained, trainings_of(trained), labels=("category-smoothed", "category"), count=1)
+    (strip,) = strips_of(trained, read(trained).trainings, labels=("category-smoothed", "category"), count=1)
     assert [row.run.label for row in strip.rows] == ["category-smoothed", "category"]
-    (strip,) = strips_of(trained, trainings_of(trained), labels=("category-smoothed",), count=1)
+    (strip,) = strips_of(trained, read(trained).trainings, labels=("category-smoothed",), count=1)
     assert [row.run.label for row in strip.rows] == ["category-smoothed"]
 
 
 @pytest.mark.parametrize("epsilon", [0.0, -1.0, 256.0, float("nan")])
 def test_epsilons_out_of_range_are_refused(trained: Results, epsilon: float) -> None:
     with pytest.raises(InputError, match="expected above 0 to 255"):
-        strips_of(trained, trainings_of(trained), epsilon=epsilon)
+        strips_of(trained, read(trained).trainings, epsilon=epsilon)
 
 
 def test_the_command_draws_a_strip_and_says_what_is_missing(

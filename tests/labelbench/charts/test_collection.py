@@ -12,9 +12,12 @@ from labelbench.charts.data import Chart, Series
 from labelbench.charts.styles import styles_of
 from labelbench.errors import InputError
 from labelbench.evaluation.scores import Measurement, Score
+from labelbench.leaderboard.leaderboard import Leaderboard
 from labelbench.recipes import Recipe
+from labelbench.results.reading import read
+from labelbench.results.records import Cell
 from labelbench.results.spread import t_interval
-from labelbench.results.store import Cell, Results
+from labelbench.results.store import Results
 from labelbench.runs import Numerics, RunSpec
 
 LABELS = ("speech", "category", "constant")
@@ -24,6 +27,11 @@ def place_of(name: str) -> float | None:
     """Where on its axis a score of this name was measured: evaluators say the number, and name scores by it."""
     number = name.split("/")[1] if "/" in name else name
     return float(number[:-1]) / 100 if number.endswith("%") else float(number) if "/" in name else None
+
+
+def charts_in(results: Results) -> tuple[Chart, ...]:
+    contents = read(results)
+    return charts_of(contents, Leaderboard.of(contents))
 
 
 class Folder:
@@ -54,7 +62,7 @@ class Folder:
 
     @property
     def charts(self) -> dict[str, Chart]:
-        return {chart.name: chart for chart in charts_of(self.results)}
+        return {chart.name: chart for chart in charts_in(self.results)}
 
 
 @pytest.fixture
@@ -212,7 +220,7 @@ def test_equal_folders_give_equal_charts_in_any_order_of_work(tmp_path: Path) ->
             folder.measure(folder.run(label), "data-efficiency", {"1%": 0.3, "2%": 0.4})
             folder.train(folder.run(label), [0.1, 0.2])
             features(folder, label, count=30)
-        both.append(charts_of(folder.results))
+        both.append(charts_in(folder.results))
     assert both[0] == both[1] and len(both[0]) == 3
 
 
@@ -222,7 +230,7 @@ def test_a_label_keeps_its_colour_and_no_two_look_alike(folder: Folder) -> None:
         folder.train(folder.run(label), [0.1, 0.2])
         folder.measure(folder.run(label), "data-efficiency", {"1%": 0.3})
     folder.measure(folder.run("label3", recipe=Recipe(name="short", epochs=3)), "data-efficiency", {"1%": 0.3})
-    styles = styles_of(charts_of(folder.results))
+    styles = styles_of(charts_in(folder.results))
     assert set(labels) < set(styles)
     assert styles["category"].colour == "#000000" and styles["category"].bold
     assert not any(style.bold for name, style in styles.items() if not name.startswith("category"))
@@ -235,7 +243,7 @@ def test_charts_of_some_labels_alone(folder: Folder) -> None:
     for label in LABELS:
         folder.train(folder.run(label), [0.1, 0.2])
     features(folder, "constant")
-    left = only_labels(charts_of(folder.results), ["speech", "category"])
+    left = only_labels(charts_in(folder.results), ["speech", "category"])
     assert [[series.name for panel in chart.panels for series in panel.series] for chart in left] == [
         ["category", "speech"]
     ]
@@ -255,4 +263,4 @@ def test_charts_of_a_damaged_folder_name_the_file(folder: Folder) -> None:
     file = folder.results.training_file(folder.run("speech"))
     file.write_text(json.dumps({"kind": "training"})[:-3])
     with pytest.raises(InputError, match="is damaged"):
-        charts_of(folder.results)
+        charts_in(folder.results)

@@ -17,8 +17,8 @@ from labelbench.claims.files import load_claims, paper_claims
 from labelbench.claims.judging import judge
 from labelbench.leaderboard.leaderboard import build
 from labelbench.recipes import RECIPES
+from labelbench.results.records import Record
 from labelbench.results.spread import p_below
-from labelbench.results.store import Record
 from labelbench.results.tables import Table
 
 _spec = importlib.util.spec_from_file_location("made_up", Path(__file__).parents[1] / "made_up.py")

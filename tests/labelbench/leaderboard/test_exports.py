@@ -17,9 +17,7 @@ from typing import Any
 
 import pytest
 
-from labelbench.claims.claim import Verdict
-from labelbench.errors import InputError, UnknownName
-from labelbench.leaderboard.data import from_json
+from labelbench.errors import UnknownName
 from labelbench.leaderboard.exports import (
     FORMATS,
     export,
@@ -32,6 +30,7 @@ from labelbench.leaderboard.exports import (
 )
 from labelbench.leaderboard.leaderboard import Leaderboard, build
 from labelbench.leaderboard.reported import printed_numbers, sources
+from labelbench.results.reading import read
 from labelbench.results.store import Results
 
 _spec = importlib.util.spec_from_file_location("made_up", Path(__file__).parents[1] / "made_up.py")
@@ -75,29 +74,16 @@ def test_equal_results_give_equal_bytes(board: Leaderboard, form: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["cifar10-attacks", "digits-quick"])
-def test_every_export_of_a_published_folder_is_the_same_twice_and_reads_back(name: str) -> None:
-    one, other = (Leaderboard.of(Results(PUBLISHED / name)) for _ in range(2))
+def test_every_export_of_a_published_folder_is_the_same_twice(name: str) -> None:
+    one, other = (Leaderboard.of(read(Results(PUBLISHED / name))) for _ in range(2))
     assert {form: export(one, form) for form in FORMATS} == {form: export(other, form) for form in FORMATS}
     assert to_markdown(one) == (PUBLISHED / name / "leaderboard.md").read_text(encoding="utf-8")
-    assert from_json(to_json(one)) == one
     assert read_back(to_csv(one)) == values_of(one)
 
 
 def test_an_unknown_format_is_named(board: Leaderboard) -> None:
     with pytest.raises(UnknownName, match="did you mean markdown"):
         export(board, "markdwn")
-
-
-def test_json_reads_back_to_the_same_leaderboard(board: Leaderboard) -> None:
-    again = from_json(to_json(board))
-    assert again == board
-    assert to_json(again) == to_json(board) and to_markdown(again) == to_markdown(board)
-
-
-@pytest.mark.parametrize("text", ["no json", "[]", '{"schema": 99, "tables": []}'])
-def test_what_is_no_leaderboard_is_refused(text: str) -> None:
-    with pytest.raises(InputError, match="no leaderboard"):
-        from_json(text)
 
 
 Values = dict[tuple[str, ...], tuple[Any, ...]]
@@ -125,7 +111,7 @@ def values_of(board: Leaderboard) -> Values:
     for table in board.evaluator_tables:
         for row in table.rows:
             for key, value in row.values.items():
-                place = row.dataset, row.backbone, row.label, board.legend.get(row.settings, "")
+                place = row.dataset, row.backbone, row.name, str(board.legend.get(row.settings, ""))
                 found[(*place, key)] = (
                     *(value.mean, value.std, value.seeds, value.interval, value.note, value.numbers, value.best),
                 )
@@ -305,7 +291,9 @@ def test_claims_alone_are_exported_too(board: Leaderboard) -> None:
     assert {line["verdict"] for line in lines} <= {"reproduced", "contradicted", "not decided"}
     text = export_claims(board, "markdown")
     assert "## Claims" in text and "## accuracy" not in text
-    assert isinstance(from_json(export_claims(board, "json")).verdicts[0], Verdict)
+    assert [one["claim"] for one in json.loads(export_claims(board, "json"))["verdicts"]] == [
+        one.claim for one in board.verdicts
+    ]
 
 
 # Spread and what is bold

@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 
+from labelbench.leaderboard.leaderboard import Leaderboard
 from labelbench.report.page import write_report
+from labelbench.results.reading import read
 from labelbench.results.store import Results
 
 PUBLISHED = Path(__file__).parents[3] / "results"
@@ -35,7 +37,8 @@ def browser() -> Iterator[Any]:
 
 @pytest.fixture(scope="module")
 def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_report(Results(PUBLISHED / "cifar10-attacks"), tmp_path_factory.mktemp("report") / "report.html")
+    contents = read(Results(PUBLISHED / "cifar10-attacks"))
+    return write_report(contents, Leaderboard.of(contents), tmp_path_factory.mktemp("report") / "report.html")
 
 
 @contextlib.contextmanager
@@ -109,7 +112,8 @@ def test_data_sets_and_backbones_are_chosen_where_there_are_several(browser: Any
     for backbone in ("resnet8", "vgg19"):
         for label in ("category", "speech"):
             results = save(label, backbone=backbone, evaluator="data-efficiency", score="10%", at=0.1)
-    with opened(browser, write_report(results)) as page:
+    contents = read(results)
+    with opened(browser, write_report(contents, Leaderboard.of(contents))) as page:
         assert page.locator("select").count() == 1
         charts = page.locator("figure.chart:visible h3")
         assert [text.split(", ")[-1] for text in charts.all_inner_texts()] == ["resnet8", "vgg19"]

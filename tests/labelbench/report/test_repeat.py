@@ -13,7 +13,6 @@ import pytest
 from hypothesis import given, settings
 
 from labelbench.api import planned
-from labelbench.charts.trainings import trainings_of
 from labelbench.cli import cli
 from labelbench.commands.options import suite_of
 from labelbench.machine.hardware import cpp_compiler
@@ -21,6 +20,7 @@ from labelbench.machine.numerics import resolve_numerics
 from labelbench.optimizers import SGD, Muon
 from labelbench.recipes import RECIPES, Recipe
 from labelbench.report.repeat import SUITE_FILE, Repeat, repeats_of
+from labelbench.results.reading import read
 from labelbench.results.store import Results
 from labelbench.running.planning import Plan, cell_of
 from labelbench.runs import RunSpec
@@ -48,8 +48,9 @@ def plan_of(repeat: Repeat, folder: Path) -> Plan:
 @pytest.mark.parametrize("name", ["cifar10-attacks", "digits-quick"])
 def test_published_runs_and_their_measurements_are_asked_for_again(name: str, tmp_path: Path) -> None:
     results = Results(PUBLISHED / name)
-    records = list(results.records())
-    runs = {training.run for training in trainings_of(results)} | {record.cell.run for record in records}
+    contents = read(results)
+    records = contents.records
+    runs = {training.run for training in contents.trainings} | {record.cell.run for record in records}
     assert len(runs) > 5
     for run in runs:
         cells = {record.cell for record in records if record.cell.run == run}

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from labelbench.leaderboard.leaderboard import Leaderboard
+from labelbench.results.reading import read
 from labelbench.results.store import Results
 
 Save = Callable[..., Results]
@@ -43,7 +44,7 @@ def test_merge_unites_and_copies_no_weights(two: tuple[Path, Path], command: Com
     done = command("merge", *map(str, two), "--into", str(tmp_path / "all"))
     assert (done.returncode, done.stderr) == (0, "")
     assert "3 files copied, 1 were there already" in done.stdout
-    board = Leaderboard.of(Results(tmp_path / "all"))
+    board = Leaderboard.of(read(Results(tmp_path / "all")))
     assert board.tables[0].rows[0].seeds == (0, 1, 2)
     assert not (tmp_path / "all" / ".work").exists()
     suite = json.loads((tmp_path / "all" / "suite.json").read_text())
@@ -101,7 +102,7 @@ def test_a_failure_that_succeeded_elsewhere_is_forgotten(
     Results(two[0]).save_failure(two[0] / file.relative_to(two[0]), "accuracy", "no memory")
     file.unlink()
     assert command("merge", *map(str, two), "--into", str(tmp_path / "all")).returncode == 0
-    board = Leaderboard.of(Results(tmp_path / "all"))
+    board = Leaderboard.of(read(Results(tmp_path / "all")))
     assert board.failures == () and board.tables[0].rows[0].seeds == (0, 1, 2)
 
 

@@ -16,6 +16,7 @@ from safetensors.torch import load_file
 from labelbench.errors import MachineError
 from labelbench.optimizers import SGD
 from labelbench.recipes import Recipe
+from labelbench.results.reading import read
 from labelbench.results.store import Results
 from labelbench.running.executors import processes
 from labelbench.running.planning import plan
@@ -70,7 +71,7 @@ def test_weights_are_equal_to_the_bit(alone_and_together: tuple[Path, Path]) -> 
 
 
 def test_scores_are_equal_to_the_bit(alone_and_together: tuple[Path, Path]) -> None:
-    one, other = ([(r.cell, r.scores) for r in Results(folder).records()] for folder in alone_and_together)
+    one, other = ([(r.cell, r.scores) for r in read(Results(folder)).records] for folder in alone_and_together)
     assert one == other and len(one) == 4
 
 

@@ -1,0 +1,91 @@
+"""Everything but label and seed that may change a result, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+from labelbench.recipes import RECIPES, Recipe
+from labelbench.results.records import Finished
+from labelbench.runs import mentioned_in
+from labelbench.values import differences, digest_of
+
+
+@dataclass(frozen=True, order=True)
+class Conditions:
+    """What results must share to stand in one row; nothing for labels alone.
+
+    Attributes:
+        parts: each in words: how it was trained, on how much data, with which numerics, images and versions.
+    """
+
+    parts: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return "; ".join(self.parts)
+
+    def __bool__(self) -> bool:
+        return bool(self.parts)
+
+
+def conditions_of(records: Iterable[Finished]) -> list[Conditions]:
+    """The conditions of each record, in its order."""
+    known: dict[tuple[Any, ...], Conditions] = {}
+    found = []
+    for record in records:
+        if not record.run.backbone:
+            found.append(Conditions())
+            continue
+        run, facts = record.run, record.facts
+        images, environment = facts["images"], facts["environment"]
+        key = (
+            *(
+                run.dataset,
+                run.backbone,
+                run.recipe.comparable,
+                run.train_fraction,
+                run.numerics,
+                run.files,
+                record.test_images,
+            ),
+            *(images["fingerprint"], images["train"], images["test"]),
+            *(environment["labelbench"], environment["torch"], _backbone_origin(record)),
+        )
+        if key not in known:
+            known[key] = Conditions(tuple(part for part in _parts(record) if part))
+        found.append(known[key])
+    return found
+
+
+def _parts(record: Finished) -> Iterator[str]:
+    run, facts = record.run, record.facts
+    images, environment = facts["images"], facts["environment"]
+    yield _recipe_in_words(run.recipe)
+    yield f"{run.share_of_data} of the training data"
+    yield str(run.numerics)
+    yield f"{run.dataset} {images['fingerprint'][:12]} ({images['train']:,} training, {images['test']:,} test images)"
+    yield f"{record.test_images:,} of them measured" if record.test_images else ""
+    yield f"labelbench {environment['labelbench']}, torch {environment['torch']}"
+    # Those that the label mentions are in its identity.
+    mentioned = {*mentioned_in(run.backbone), *mentioned_in(run.dataset)}
+    yield from (f"{path} {digest[:12]}" for path, digest in run.files if path in mentioned)
+    yield _backbone_origin(record)
+
+
+def _backbone_origin(record: Finished) -> str:
+    """The distribution and version of a backbone that is not our own."""
+    origin = str(record.facts.get("plugins", {}).get("backbone", ""))
+    return "" if origin.startswith("labelbench ") else origin
+
+
+def _recipe_in_words(recipe: Recipe) -> str:
+    """Name and epochs; a digest tells recipes apart that share both."""
+    text = f"recipe {recipe.name}, {recipe.epochs} epochs"
+    text += f", at least {recipe.minimum_steps:,} steps" if recipe.minimum_steps else ""
+    kept = recipe.comparable
+    usual = RECIPES.get(recipe.name)
+    if usual:
+        usual = replace(usual.with_epochs(recipe.epochs), tuned=kept.tuned, tuning=kept.tuning).comparable
+    text += "" if kept == usual else f" ({digest_of(differences(kept))[:6]})"
+    return f"{text}, tuned for each label: {recipe.tuning}" if recipe.tuned else text
