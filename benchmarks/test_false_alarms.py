@@ -26,7 +26,7 @@ IMAGES, EPOCHS = 100, 6
 def judged(bench: Any, network: torch.nn.Module, category: torch.nn.Module, argument: str) -> Measurement:
     test = Split(bench.test.images[:IMAGES], bench.test.classes[:IMAGES])
     found = replace(bench, network=network, category=category, test=test, parts={}, reports=[])
-    return attacks_adaptive(argument).evaluate(found.context)
+    return found.measured_by(attacks_adaptive(argument))
 
 
 def raised(found: Measurement) -> set[str]:

@@ -14,13 +14,14 @@ import numpy as np
 import torch
 
 from labelbench.authoring.checking_shown import what_is_not_measured
-from labelbench.authoring.evaluator_bench import Bench
+from labelbench.authoring.evaluator_bench import EvaluatorBench, check_runs
 from labelbench.authoring.findings import Report, in_words
 from labelbench.authoring.process_watch import ProcessWatch
-from labelbench.errors import InputError, LabelbenchError, MachineError, PluginError, one_line
-from labelbench.evaluation.evaluator import Evaluator, evaluated, needs_of
+from labelbench.errors import LabelbenchError, PluginError, one_line
+from labelbench.evaluation.context import Undeclared
+from labelbench.evaluation.evaluator import Evaluator
 from labelbench.evaluation.needs import Needs
-from labelbench.evaluation.scores import Arrays, Measurement, Score
+from labelbench.evaluation.scores import Measurement, Score
 from labelbench.registry import evaluator
 from labelbench.results.store import Results
 from labelbench.runs import RunSpec
@@ -49,60 +50,60 @@ def examine_evaluator(name: str, report: Report, watch: ProcessWatch, thorough: 
             "settings", _settings(name, made), f"version {made.version}, {json.dumps(made.settings, default=str)}"
         )
     with tempfile.TemporaryDirectory(prefix="labelbench-check-") as folder:
-        bench = Bench(Results(Path(folder)))
+        bench = EvaluatorBench(name, made, Results(Path(folder)), _Silent())
         written: list[str] = []
         measured: list[Measurement] = []
         repeated = []
-        for run in bench.runs():
-            needs = needs_of(made, run)
-            run = run.of_labels if needs.labels_alone else run
+        for run in check_runs():
             report.doing(f"training what {name} needs for {run}")
-            bench.train(needs)
+            needs = bench.needs(run)
             report.doing(f"measuring {run}")
-            parts: dict[str, Arrays] = {}
-            with watch.files_written() as files:
-                found = _measured(made, bench, run, needs, parts)
+            try:
+                with watch.files_written() as files:
+                    found = _measured(bench, run, needs)
+            except Undeclared as error:
+                if thorough:
+                    report.failed("needs", one_line(error))
+                return
             written += [file for file in files if not file.startswith(folder)]
-            if found is None:
-                break
             measured.append(found)
             report.facts[f"the scores of {run}"] = _content(found)
             if thorough:
                 report.doing(f"measuring {run} again, with the parts that are stored")
-                again = _measured(made, bench, run, needs, parts)
-                repeated.append(again is not None and _content(again) == _content(found))
+                repeated.append(_content(_measured(bench, run, needs)) == _content(found))
     if not thorough:
         return
-    report.check("needs", _undeclared(bench), "nothing was asked for beyond them")
-    if len(measured) < len(bench.runs()):
-        return
+    report.fine("needs", "nothing was asked for beyond them")
     report.check("files", _files(written), "none written")
     report.check("scores", _scores(measured), in_words(score.name for score in measured[0].scores))
     unexplained = _unexplained(made, measured)
     if unexplained:
         report.noted("explanations", f"none for {in_words(unexplained)}; `labelbench leaderboard --explain` shows them")
     report.check("shown", what_is_not_measured(made, measured), "all that is declared to be shown is measured")
-    report.check("record", _record(measured), "details are JSON, arrays are numbers")
     report.check("resumed", _resumed(repeated), "the same when stored parts are read back")
 
 
-def _measured(
-    made: Evaluator, bench: Bench, run: RunSpec, needs: Needs, parts: dict[str, Arrays]
-) -> Measurement | None:
-    """What it finds; None if it asked for something that it does not need.
+class _Silent:
+    """A listener to whom nothing is said: each measurement is one step, with the time limit of one."""
+
+    def begin(self, name: str, size: float = 0.0) -> None: ...
+
+    def update(self, doing: str, share: float, *, always: bool = False) -> None: ...
+
+    def end(self, outcome: str = "") -> None: ...
+
+
+def _measured(bench: EvaluatorBench, run: RunSpec, needs: Needs) -> Measurement:
+    """What it finds.
 
     Raises:
-        PluginError: it failed in another way.
+        PluginError: it failed.
     """
     try:
-        return evaluated(made, bench.context(run, needs, parts))
-    except (InputError, MachineError):
+        return bench.measured(run, needs)
+    except LabelbenchError:
         raise
-    except Exception as error:  # a plugin can fail in any way
-        if bench.undeclared:
-            return None
-        if isinstance(error, LabelbenchError):
-            raise
+    except BaseException as error:  # a plugin can fail in any way
         raise PluginError(
             f"evaluate() failed for {run}: {one_line(error)}; expected a labelbench.Measurement"
         ) from error
@@ -126,14 +127,6 @@ def _settings(name: str, made: Evaluator) -> Iterator[str]:
         return
     if evaluator(name).settings != made.settings:
         yield "two calls gave other settings; expected the same for one name, or results of one name cannot be compared"
-
-
-def _undeclared(bench: Bench) -> Iterator[str]:
-    if bench.undeclared:
-        yield (
-            f"it asked for {bench.undeclared[0]} without need; expected that needs(run) names everything: the plan "
-            "makes nothing else, and a run ends there"
-        )
 
 
 def _files(written: list[str]) -> Iterator[str]:
@@ -175,19 +168,6 @@ def _unexplained(made: Evaluator, measured: Iterable[Measurement]) -> list[str]:
     names = [score.name for measurement in measured for score in measurement.scores]
     known = made.explanations
     return [name for name in dict.fromkeys(names) if name not in known and name.partition("/")[0] not in known]
-
-
-def _record(measured: Iterable[Measurement]) -> Iterator[str]:
-    for measurement in measured:
-        try:
-            json.dumps(dict(measurement.details), allow_nan=False)
-        except (TypeError, ValueError) as error:
-            yield f"details cannot be written as JSON ({error}); expected texts, finite numbers, lists and dicts"
-            return
-        for name, array in measurement.arrays.items():
-            if np.asarray(array).dtype.kind not in "fiub":
-                yield f"array {name!r} holds {np.asarray(array).dtype}; expected numbers, which are read without pickle"
-                return
 
 
 def _resumed(repeated: list[bool]) -> Iterator[str]:

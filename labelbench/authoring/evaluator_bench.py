@@ -1,34 +1,25 @@
-"""Small trained networks on made-up images, and the contexts that an evaluator is checked with."""
+"""Small networks on made-up images, trained and measured as in a run: by the same worker, into a results folder."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from functools import cache, cached_property
-from pathlib import Path
+from functools import cached_property
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from labelbench.datasets import Dataset, Images, Split
-from labelbench.errors import PluginError
-from labelbench.evaluation.context import Context
+from labelbench.evaluation.evaluator import Evaluator, needs_of
 from labelbench.evaluation.needs import Needs
-from labelbench.evaluation.scores import Arrays, Measurement
-from labelbench.labels import LabelSet
-from labelbench.networks import Network
+from labelbench.evaluation.scores import Measurement
 from labelbench.optimizers import SGD
 from labelbench.recipes import Recipe
-from labelbench.registry import backbone, evaluator, label
+from labelbench.results.records import Cell
 from labelbench.results.store import Results
+from labelbench.running.jobs import MeasuringJob, TrainingJob
+from labelbench.running.materials import Materials
+from labelbench.running.progress import JobListener
+from labelbench.running.worker import Worker
 from labelbench.runs import RunSpec
 from labelbench.suite import Suite
-from labelbench.training.checkpoint import load_trained
-from labelbench.training.inference import outputs_of
-from labelbench.training.result import Trained
-from labelbench.training.start import initial_network
-from labelbench.training.trainer import train
 
 DATASET = Dataset("made-up", ("dark", "grey", "light", "bright"), (16, 16), flip=False, validation_share=0.25)
 _PER_CLASS = {"train": 16, "test": 6}
@@ -50,109 +41,61 @@ def made_up_images() -> Images:
     return Images(part("train"), part("test"), "made-up", (0.45,) * 3, (0.25,) * 3, "made up")
 
 
-@dataclass
-class Bench:
-    """Everything that one check of an evaluator shares.
+def check_runs() -> list[RunSpec]:
+    """A run with a vector label and one with a matrix label."""
+    controls = Suite.load("trial")
+    return [RunSpec(DATASET.name, name, controls.backbones[0], 0, recipe=_RECIPE) for name in controls.labels]
 
-    Attributes:
-        results: where networks are kept while it lasts.
-        undeclared: what an evaluator asked for beyond its needs, in words.
-    """
 
-    results: Results
-    undeclared: list[str] = field(default_factory=list)
+class _MadeUp(Materials):
+    """Labels as they are, for images that are made up."""
+
+    def dataset(self, run: RunSpec) -> Dataset:
+        return DATASET
+
+    def images(self, run: RunSpec) -> Images:
+        return self._made_up
 
     @cached_property
-    def images(self) -> Images:
-        """The images of all its runs."""
+    def _made_up(self) -> Images:
         return made_up_images()
 
-    def runs(self) -> list[RunSpec]:
-        """A run with a vector label and one with a matrix label."""
-        controls = Suite.load("trial")
-        return [RunSpec(DATASET.name, name, controls.backbones[0], 0, recipe=_RECIPE) for name in controls.labels]
 
-    def labels(self, run: RunSpec) -> LabelSet:
-        """The labels of a run."""
-        return label(run.label, DATASET)
+class _KeepingParts(Results):
+    """Finished parts stay, as if each measurement had been interrupted at its very end."""
 
-    def train(self, needs: Needs) -> None:
-        """Train what an evaluator says that it needs, and is not there."""
-        for run in needs.trainings:
-            files = {share: self.results.snapshot_file(run, share) for share in needs.snapshots}
-            if all(file.exists() for file in [self.results.network_file(run), *files.values()]):
-                continue
-            train(
-                run,
-                self._network(run),
-                self.labels(run),
-                self.images,
-                validation_share=DATASET.validation_share,
-                flip=DATASET.flip,
-                folder=self.results.work(run),
-                snapshots=files,
-            )
+    def forget_parts(self, cell: Cell) -> None:
+        pass
 
-    def context(self, run: RunSpec, needs: Needs, parts: dict[str, Arrays]) -> Context:
-        """What an evaluator is given to measure ``run``: nothing but what it needs.
 
-        Args:
-            run: what is measured.
-            needs: what the evaluator asked for.
-            parts: finished parts; those that are computed are added.
-        """
+class EvaluatorBench:
+    """Trains and measures for the check of one evaluator.
 
-        def allowed(what: str, declared: bool) -> None:
-            if not declared:
-                self.undeclared.append(what)
-                raise PluginError(f"{what} was asked for and is not among the needs")
+    Args:
+        name: of the evaluator, as a user writes it.
+        made: what it makes.
+        results: an empty folder.
+        listener: told of everything.
+    """
 
-        @cache
-        def trained(other: RunSpec) -> Trained:
-            allowed(f"the network of {other}", other in needs.trainings)
-            return self._trained(other, self.results.network_file(other))
+    def __init__(self, name: str, made: Evaluator, results: Results, listener: JobListener) -> None:
+        self._name = name
+        self._made = made
+        self._results = _KeepingParts(results.folder)
+        self._worker = Worker(self._results, listener, _MadeUp())
 
-        def outputs(other: RunSpec) -> Tensor:
-            network = trained(other).network
-            return torch.cat(list(outputs_of(network, self.images.test.images)))
+    def needs(self, run: RunSpec) -> Needs:
+        """What the evaluator asks for to measure a run; trained, where it is not yet."""
+        needs = needs_of(self._made, run)
+        for needed in needs.trainings:
+            files = [self._results.network_file(needed)]
+            files += [self._results.snapshot_file(needed, share) for share in needs.snapshots]
+            if not all(file.exists() for file in files):
+                self._worker.do(TrainingJob(needed, needs.snapshots))
+        return needs
 
-        def snapshot(other: RunSpec, share: float) -> Trained:
-            declared = other in needs.trainings and share in needs.snapshots
-            allowed(f"the network of {other} after {share:.0%} of training", declared)
-            return self._trained(other, self.results.snapshot_file(other, share))
-
-        def measurement(other: RunSpec, name: str) -> Measurement:
-            allowed(f"the measurement {name} of {other}", (other, name) in needs.measurements)
-            return self.measure(name, other)
-
-        def part(name: str, compute: Callable[[], Arrays]) -> Arrays:
-            if name not in parts:
-                parts[name] = {key: np.asarray(array) for key, array in compute().items()}
-            return parts[name]
-
-        return Context(
-            run=run,
-            dataset=DATASET,
-            labels=self.labels(run),
-            images=lambda: self.images,
-            test=lambda: self.images.test,
-            trained=trained,
-            outputs=outputs,
-            snapshot=snapshot,
-            measurement=measurement,
-            part=part,
-            report=lambda doing, share: None,
-        )
-
-    def measure(self, name: str, run: RunSpec) -> Measurement:
-        """What the evaluator of that name finds."""
-        made = evaluator(name)
-        needs = made.needs(run)
-        self.train(needs)
-        return made.evaluate(self.context(run, needs, {}))
-
-    def _network(self, run: RunSpec) -> Network:
-        return initial_network(run, lambda: backbone(run.backbone, DATASET.image_size), self.labels(run), self.images)
-
-    def _trained(self, run: RunSpec, file: Path) -> Trained:
-        return load_trained(run, self._network(run), self.labels(run), self.images, file)
+    def measured(self, run: RunSpec, needs: Needs) -> Measurement:
+        """What the evaluator finds, as its record says."""
+        cell = Cell(run.of_labels if needs.labels_alone else run, self._name, self._made.version)
+        self._worker.do(MeasuringJob(cell, needs))
+        return self._results.load_measurement(cell)

@@ -12,6 +12,7 @@ from labelbench.evaluation.context import Context
 from labelbench.evaluation.needs import Needs
 from labelbench.evaluation.scores import Measurement
 from labelbench.evaluation.shown import Curve, Headline, Scatter, Section, Strip
+from labelbench.interrupts import is_the_users
 from labelbench.runs import RunSpec
 
 
@@ -59,7 +60,9 @@ def needs_of(made: Evaluator, run: RunSpec) -> Needs:
     """
     try:
         need = made.needs(run)
-    except Exception as error:  # a plugin can fail in any way
+    except BaseException as error:  # a plugin can fail in any way
+        if is_the_users(error):
+            raise
         raise PluginError(f"needs() failed for {run}: {one_line(error)}; expected labelbench.Needs") from error
     if not isinstance(need, Needs):
         raise PluginError(f"needs() returned {type(need).__name__}; expected labelbench.Needs")
@@ -70,12 +73,19 @@ def evaluated(made: Evaluator, context: Context) -> Measurement:
     """What an evaluator finds.
 
     Raises:
-        PluginError: it returned something else, or changed what others are given too.
+        PluginError: it asked for what it does not need, returned something else, or changed what others are given too.
     """
-    found = made.evaluate(context)
+    try:
+        found = made.evaluate(context)
+    except Exception as error:
+        if context.undeclared:
+            raise context.undeclared from error
+        raise
     if not isinstance(found, Measurement):
         raise PluginError(f"evaluate() returned {type(found).__name__}; expected labelbench.Measurement")
-    changed = context._changed()
+    if context.undeclared:
+        raise context.undeclared
+    changed = context.changed()
     if changed:
         raise PluginError(f"evaluate() changed {changed}, which others are given too; expected that it changes copies")
     return found

@@ -9,20 +9,18 @@ from labelbench.runs import RunSpec
 
 @dataclass(frozen=True)
 class Needs:
-    """What an evaluator asks for.
+    """What an evaluator asks for; it is given nothing else.
 
     Attributes:
         trainings: runs whose networks it looks at. None at all for an evaluator that looks at labels alone: it is
             then asked once for each label of each data set.
-        measurements: ``(run, evaluator name)`` whose scores it builds on.
         snapshots: shares of training, above 0 to 1, after which it wants to see each network.
     """
 
     trainings: tuple[RunSpec, ...] = ()
-    measurements: tuple[tuple[RunSpec, str], ...] = ()
     snapshots: tuple[float, ...] = ()
 
     @property
     def labels_alone(self) -> bool:
         """Whether nothing is asked for but the labels, which every measurement has."""
-        return not self.trainings and not self.measurements
+        return not self.trainings

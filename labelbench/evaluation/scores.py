@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -138,6 +139,16 @@ class Measurement:
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise PluginError(f"measurement has score {twice[0]!r} twice; give each score a name of its own")
+        for name, array in self.arrays.items():
+            kind = np.asarray(array).dtype
+            if kind.kind not in "fiub":
+                raise PluginError(f"array {name!r} holds {kind}; expected numbers, which are read without pickle")
+        try:
+            json.dumps(dict(self.details), allow_nan=False)
+        except (TypeError, ValueError) as error:
+            raise PluginError(
+                f"details cannot be written as JSON ({error}); expected texts, finite numbers, lists and dicts"
+            ) from error
 
     def __getitem__(self, name: str) -> Score:
         """The score of that name.

@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING
 
 from labelbench.datasets import Dataset, Images
-from labelbench.errors import LabelbenchError, MachineError, PluginError, Unavailable
+from labelbench.errors import LabelbenchError, MachineError, PluginError, Unavailable, one_line
 from labelbench.labels import LabelSet
 from labelbench.registry import backbone, find_dataset, label
 from labelbench.runs import RunSpec, label_of_run
@@ -44,12 +44,13 @@ class Materials:
 
         Raises:
             Unavailable: they are not here; tried once.
+            PluginError: their plugin failed; tried once.
             InputError: they cannot be used.
         """
         if run.dataset not in self._images:
             try:
-                self._images[run.dataset] = find_dataset(run.dataset).images(self._report)
-            except Unavailable as error:
+                self._images[run.dataset] = self.dataset(run).images(self._report)
+            except (Unavailable, PluginError) as error:
                 self._images[run.dataset] = error
         found = self._images[run.dataset]
         if isinstance(found, LabelbenchError):
@@ -61,15 +62,18 @@ class Materials:
 
         Raises:
             InputError: the user named a label that cannot be used.
-            LabelbenchError: the label cannot be had, for any other reason; tried once.
+            Unavailable: what it is made from is not here, or the machine refused; tried once.
+            PluginError: its plugin failed; tried once.
         """
         key = run.dataset, label_of_run(run.label, run.seed)
         if key not in self._labels:
             try:
                 with self._quiet():
-                    self._labels[key] = label(key[1], find_dataset(run.dataset))
-            except (MachineError, PluginError) as error:
+                    self._labels[key] = label(key[1], self.dataset(run))
+            except (Unavailable, PluginError) as error:
                 self._labels[key] = error
+            except MachineError as error:
+                self._labels[key] = Unavailable(one_line(error))
         found = self._labels[key]
         if isinstance(found, LabelbenchError):
             raise found
@@ -83,5 +87,5 @@ class Materials:
         """The untrained network of a run."""
         from labelbench.training.start import initial_network
 
-        size = find_dataset(run.dataset).image_size
+        size = self.dataset(run).image_size
         return initial_network(run, lambda: backbone(run.backbone, size), self.labels(run), self.images(run))

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from labelbench.errors import PluginError, UnknownName
-from labelbench.evaluation.evaluator import needs_of
+from labelbench.errors import PluginError, UnknownName, one_line
+from labelbench.evaluation.evaluator import Evaluator, needs_of
 from labelbench.evaluation.needs import Needs
 from labelbench.plugins import plugins
 from labelbench.registry import evaluator, find_dataset
@@ -27,10 +27,11 @@ class Plan:
         suite: what was asked for.
         trainings: every network that some measurement needs.
         snapshots: shares of training at which each of them is looked at.
-        cells: every measurement, after those that it builds on.
+        cells: every measurement.
         needs: what each measurement asks for.
         todo_trainings, todo_cells: the part that is missing.
         left_alone: measurements that are not there and not to be done, since they failed before.
+        refused: why measurements cannot be made, of those whose evaluator failed to say what it needs.
         notes: a line for each name that stands for the same as another.
     """
 
@@ -41,16 +42,9 @@ class Plan:
     needs: dict[Cell, Needs]
     todo_trainings: tuple[RunSpec, ...]
     todo_cells: tuple[Cell, ...]
-    left_alone: tuple[Cell, ...] = ()
+    left_alone: tuple[Cell, ...]
+    refused: dict[Cell, str]
     notes: tuple[str, ...] = ()
-
-    def ready(self, cell: Cell, trained: set[RunSpec], measured: set[Cell]) -> bool:
-        """Whether everything that a measurement needs is done."""
-        return set(self.needs[cell].trainings) <= trained and set(self.inputs(cell)) <= measured
-
-    def inputs(self, cell: Cell) -> list[Cell]:
-        """The measurements that a measurement builds on."""
-        return [cell_of(run, name, self.suite) for run, name in self.needs[cell].measurements]
 
 
 def plan(suite: Suite, numerics: Numerics, results: Results, overwrite: str = "missing") -> Plan:
@@ -66,7 +60,7 @@ def plan(suite: Suite, numerics: Numerics, results: Results, overwrite: str = "m
     Raises:
         UnknownName: a name that nothing registers, or a column of the headline that its evaluator does not explain.
         InputError: an argument that cannot be used.
-        PluginError: an evaluator's needs are no :class:`labelbench.Needs`.
+        PluginError: an evaluator cannot be made.
     """
     if overwrite not in OVERWRITE:
         raise UnknownName("overwrite policy", overwrite, OVERWRITE)
@@ -74,9 +68,19 @@ def plan(suite: Suite, numerics: Numerics, results: Results, overwrite: str = "m
     for column in suite.headline:
         _check_column(column, suite)
     needs: dict[Cell, Needs] = {}
+    refused: dict[Cell, str] = {}
+    evaluators = {name: evaluator(name) for name in suite.evaluators}
     for run in _runs(suite, numerics):
-        for name in suite.evaluators:
-            _add(cell_of(run, name, suite), run, suite, needs)
+        for name, made in evaluators.items():
+            try:
+                need = needs_of(made, run)
+            except PluginError as error:
+                need = Needs()
+                cell = Cell(run, name, made.version, suite.test_images)
+                refused[cell] = one_line(error)
+            else:
+                cell = _cell_of(run, name, made, need, suite)
+            needs.setdefault(cell, need)
     trainings: dict[RunSpec, set[float]] = {}
     for need in needs.values():
         for run in need.trainings:
@@ -94,7 +98,8 @@ def plan(suite: Suite, numerics: Numerics, results: Results, overwrite: str = "m
         for run in needs[cell].trainings:
             wanted.setdefault(run, set()).update(needs[cell].snapshots)
     todo_trainings = tuple(run for run in trainings if _training_is_missing(run, wanted.get(run), results, overwrite))
-    return Plan(suite, tuple(trainings), snapshots, tuple(needs), needs, todo_trainings, todo_cells, left_alone, notes)
+    everything = tuple(trainings), snapshots, tuple(needs), needs
+    return Plan(suite, *everything, todo_trainings, todo_cells, left_alone, refused, notes)
 
 
 def plan_of_trainings(suite: Suite, runs: Iterable[RunSpec], results: Results, overwrite: str = "missing") -> Plan:
@@ -107,7 +112,7 @@ def plan_of_trainings(suite: Suite, runs: Iterable[RunSpec], results: Results, o
         for kind, name in (("label", run.label), ("backbone", run.backbone)):
             plugins().find(kind, name)
     todo = tuple(run for run in trainings if _training_is_missing(run, None, results, overwrite))
-    return Plan(suite, trainings, dict.fromkeys(trainings, ()), (), {}, todo, ())
+    return Plan(suite, trainings, dict.fromkeys(trainings, ()), (), {}, todo, (), (), {})
 
 
 def _check_column(column: str, suite: Suite) -> None:
@@ -121,10 +126,8 @@ def _check_column(column: str, suite: Suite) -> None:
         raise UnknownName("column of the headline", column, [f"{asked}/{each}" for each in known])
 
 
-def cell_of(run: RunSpec, name: str, suite: Suite) -> Cell:
+def _cell_of(run: RunSpec, name: str, made: Evaluator, need: Needs, suite: Suite) -> Cell:
     """The measurement of a run by an evaluator; of its labels alone if the evaluator needs nothing else."""
-    made = evaluator(name)
-    need = _needs_of(name, run)
     if need.labels_alone:
         return Cell(run.of_labels, name, made.version)
     return Cell(run, name, made.version, suite.test_images)
@@ -144,28 +147,6 @@ def _runs(suite: Suite, numerics: Numerics) -> Iterator[RunSpec]:
                         recipe=suite.recipe_of(label),
                         numerics=numerics,
                     )
-
-
-def _needs_of(name: str, run: RunSpec) -> Needs:
-    try:
-        return needs_of(evaluator(name), run)
-    except PluginError as error:
-        raise PluginError(f"evaluator {name!r}: {error}") from error
-
-
-def _add(cell: Cell, run: RunSpec, suite: Suite, needs: dict[Cell, Needs], pending: tuple[Cell, ...] = ()) -> None:
-    """Add a measurement after those that it builds on."""
-    if cell in needs:
-        return
-    if cell in pending:
-        raise PluginError(
-            f"evaluator {cell.evaluator!r} needs its own measurement, directly or through another; "
-            "leave it out of needs()"
-        )
-    need = _needs_of(cell.evaluator, run)
-    for other, name in need.measurements:
-        _add(cell_of(other, name, suite), other, suite, needs, (*pending, cell))
-    needs[cell] = need
 
 
 def _cell_is_missing(cell: Cell, results: Results, overwrite: str) -> bool:

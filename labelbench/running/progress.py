@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -14,10 +14,11 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.text import Text
 
 _SECONDS_BETWEEN_LINES = 10.0
+_SECONDS_BETWEEN_REPORTS = 0.2
 
 
-class Pieces(Protocol):
-    """Who is told of one piece of work after another: begun, done to a share, done."""
+class JobListener(Protocol):
+    """Who is told of one job after another: begun, done to a share, done."""
 
     def begin(self, name: str, size: float = 0.0) -> None:
         """Begin a piece of this size."""
@@ -27,6 +28,35 @@ class Pieces(Protocol):
 
     def end(self, outcome: str = "") -> None:
         """The piece is done."""
+
+
+class RemoteListener:
+    """Tells a :class:`Reporter` elsewhere, not more often than it can show.
+
+    Args:
+        send: takes ``(method, arguments, options)`` of the reporter there.
+        worker: tells who reports.
+    """
+
+    def __init__(self, send: Callable[[tuple[str, tuple[object, ...], dict[str, object]]], None], worker: int) -> None:
+        self._send = send
+        self._worker = worker
+        self._last = 0.0
+
+    def begin(self, name: str, size: float = 0.0) -> None:
+        """Begin a piece of this size."""
+        self._send(("begin", (name, size), {"worker": self._worker}))
+
+    def update(self, doing: str, share: float, *, always: bool = False) -> None:
+        """The piece is done to ``share``."""
+        now = time.monotonic()
+        if always or now - self._last >= _SECONDS_BETWEEN_REPORTS:
+            self._last = now
+            self._send(("update", (doing, share), {"always": always, "worker": self._worker}))
+
+    def end(self, outcome: str = "") -> None:
+        """The piece is done."""
+        self._send(("end", (outcome,), {"worker": self._worker}))
 
 
 @dataclass

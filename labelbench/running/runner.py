@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from labelbench.errors import MachineError, PluginError, Unavailable
+from labelbench.errors import LabelbenchError, PluginError, Unavailable
+from labelbench.interrupts import watching_for_ctrl_c
 from labelbench.results.records import Cell
 from labelbench.results.store import Results
 from labelbench.running.estimate import Work
-from labelbench.running.executors import Executor, Here, processes
+from labelbench.running.executors import Executor, InProcess
+from labelbench.running.jobs import Job, MeasuringJob, TrainingJob
 from labelbench.running.materials import Materials
 from labelbench.running.planning import Plan
+from labelbench.running.processes import processes
 from labelbench.running.progress import Reporter
+from labelbench.running.schedule import Schedule
 from labelbench.running.staleness import refuse_stale
-from labelbench.running.work import Job, Measuring, Training, Worker
+from labelbench.running.worker import Worker
 from labelbench.runs import RunSpec
 
 
@@ -66,53 +70,52 @@ class Runner:
         """
         self._prepare()
         self.results.save_suite({"name": self.plan.suite.name, "headline": list(self.plan.suite.headline)})
+        refused = self.plan.refused
         trainings = [self._training(run) for run in self.plan.todo_trainings]
-        cells = [self._measuring(cell) for cell in self.plan.todo_cells]
+        cells = [self._measuring(cell) for cell in self.plan.todo_cells if cell not in refused]
         self.reporter.whole(sum(job.size for job in trainings) + sum(job.size for job in cells))
-        with self._executor(len(trainings) + len(cells)) as executor:
-            self._carry_out(executor, trainings, cells)
+        self._fail_all((MeasuringJob(cell), refused[cell]) for cell in self.plan.todo_cells if cell in refused)
+        schedule = Schedule(trainings, cells, lambda run: self.results.training_file(run).exists())
+        with self._executor(len(trainings) + len(cells)) as executor, watching_for_ctrl_c():
+            self._carry_out(executor, schedule)
         return self.outcome
 
     @contextmanager
     def _executor(self, count: int) -> Iterator[Executor]:
         if min(self.jobs, count) <= 1:
-            yield Here(Worker(self.results, self.reporter, self.materials, overwrite=self.overwrite))
+            yield InProcess(Worker(self.results, self.reporter, self.materials, overwrite=self.overwrite))
             return
         with processes(min(self.jobs, count), self.results, self.reporter, overwrite=self.overwrite) as executor:
             yield executor
 
-    def _carry_out(self, executor: Executor, trainings: list[Training], cells: list[Measuring]) -> None:
-        """Begin jobs while there is room, measurements that can be made before trainings, until none is left."""
-        trained = set(self.plan.trainings) - {job.run for job in trainings}
-        measured = set(self.plan.cells) - {job.cell for job in cells}
+    def _carry_out(self, executor: Executor, schedule: Schedule) -> None:
+        """Begin jobs while there is room for more, until none is left."""
         running = 0
         while True:
-            while running < executor.capacity:
-                ready = next((job for job in cells if self.plan.ready(job.cell, trained, measured)), None)
-                if ready:
-                    cells.remove(ready)
-                    executor.start(ready)
-                elif trainings:
-                    executor.start(trainings.pop(0))
-                else:
-                    break
+            while running < executor.capacity and (job := schedule.next()):
+                executor.start(job)
                 running += 1
+            self._fail_all(schedule.given_up())
             if not running:
                 break
             for job, why in executor.finished():
                 running -= 1
                 if why:
                     self._fail(job, why)
-                elif isinstance(job, Training):
-                    trained.add(job.run)
-                    self.outcome.trained += 1
+                    schedule.failed(job)
                 else:
-                    measured.add(job.cell)
-                    self.outcome.measured += 1
-        for job in cells:
-            missing = [str(run) for run in job.trainings if run not in trained]
-            missing += [str(other) for other in job.inputs if other not in measured]
-            self._fail(job, f"needs {missing[0]}, which is not there")
+                    self._count(job)
+                    schedule.done(job)
+
+    def _count(self, job: Job) -> None:
+        if isinstance(job, TrainingJob):
+            self.outcome.trained += 1
+        else:
+            self.outcome.measured += 1
+
+    def _fail_all(self, failures: Iterable[tuple[Job, str]]) -> None:
+        for job, why in failures:
+            self._fail(job, why)
 
     def _fail(self, job: Job, why: str) -> None:
         self.results.save_failure(self._file(job), str(job), why)
@@ -120,42 +123,42 @@ class Runner:
         self.reporter.line(f"{job}: failed: {why}")
 
     def _file(self, job: Job) -> Path:
-        if isinstance(job, Training):
+        if isinstance(job, TrainingJob):
             return self.results.training_file(job.run)
         return self.results.measurement_file(job.cell)
 
     def _prepare(self) -> None:
         """Load every data set and build every label before anything is computed: mistakes of the user come first."""
-        unavailable: dict[str, Unavailable] = {}
+        unavailable: dict[str, LabelbenchError] = {}
         runs = [*self.plan.trainings, *(cell.run for cell in self.plan.cells)]
         by_dataset = {run.dataset: run for run in runs}
         for name, run in by_dataset.items():
             self.reporter.begin(f"data set {name}")
             try:
                 self.materials.images(run)
-            except Unavailable as error:
+            except (Unavailable, PluginError) as error:
                 unavailable[name] = error
             self.reporter.end()
         if len(unavailable) == len(by_dataset):
             raise next(iter(unavailable.values()))
         for run in dict.fromkeys([*self.plan.todo_trainings, *(cell.run for cell in self.plan.todo_cells)]):
             if run.dataset not in unavailable:
-                with suppress(PluginError, MachineError):  # only the cells that need this label fail, one by one
+                with suppress(PluginError, Unavailable):  # only the cells that need this label fail, one by one
                     self.materials.labels(run)
         if not self.overwrite:
             refuse_stale(self.plan, self.results, self.materials)
 
-    def _training(self, run: RunSpec) -> Training:
+    def _training(self, run: RunSpec) -> TrainingJob:
         """The job of a training; its size is the thousands of images that it looks at."""
         size = 0.0
-        with suppress(Unavailable):
+        with suppress(Unavailable, PluginError):
             size = Work.of(run, self.materials).images / 1000
-        return Training(run, self.plan.snapshots[run], size)
+        return TrainingJob(run, self.plan.snapshots[run], size)
 
-    def _measuring(self, cell: Cell) -> Measuring:
+    def _measuring(self, cell: Cell) -> MeasuringJob:
         size = 0.0
         if cell.run.backbone:
-            with suppress(Unavailable):
+            with suppress(Unavailable, PluginError):
                 count = len(self.materials.images(cell.run).test)
                 size = min(cell.test_images or count, count) / 3000
-        return Measuring(cell, self.plan.needs[cell].trainings, tuple(self.plan.inputs(cell)), size)
+        return MeasuringJob(cell, self.plan.needs[cell], size)

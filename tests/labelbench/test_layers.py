@@ -35,12 +35,13 @@ MAY_IMPORT: dict[str, set[str]] = {
     "machine": {"errors", "runs"},
     "attacks": {"errors", "labels", "networks"},
     "training": {"errors", "files", "datasets", "labels", "networks", "optimizers", "recipes", "runs"},
-    "evaluation": {"errors", "runs"},
+    "interrupts": set(),
+    "evaluation": {"errors", "interrupts", "runs"},
     "plugins": {"errors", "hookspecs", "arguments"},
     "registry": {"errors", "arguments", "datasets", "labels", "evaluation", "plugins"},
     "results": {"errors", "values", "toml", "files", "recipes", "runs", "evaluation"},
     "running": {
-        *("errors", "settings", "files", "datasets", "labels", "runs", "suite", "machine", "training"),
+        *("errors", "settings", "files", "interrupts", "datasets", "labels", "runs", "suite", "machine", "training"),
         *("evaluation", "plugins", "registry", "results"),
     },
     "tuning": {

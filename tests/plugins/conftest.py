@@ -11,8 +11,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from labelbench.datasets import Images, Split
+from labelbench.datasets import Dataset, Images, Split
 from labelbench.evaluation.context import Context
+from labelbench.evaluation.evaluator import Evaluator, evaluated, needs_of
+from labelbench.evaluation.needs import Needs
 from labelbench.evaluation.scores import Measurement
 from labelbench.labels import LabelSet
 from labelbench.networks import Network
@@ -96,13 +98,12 @@ def digit_network(kind: str) -> Network:
 
 @dataclass
 class Bench:
-    """A context for an evaluator, and what was stored and reported through it.
+    """What an evaluator is given, and what was stored and reported through it.
 
     Attributes:
         network: that of ``run``.
         category: network for the run with the label ``category``.
         test: the part of ``images`` that is measured.
-        measurements: finished ones, by run and evaluator name.
         parts: finished parts by name; those of an interrupted evaluation can be put in beforehand.
         reports: ``(what is being done, share)`` in order.
     """
@@ -113,7 +114,7 @@ class Bench:
     test: Split
     run: RunSpec
     images: Images = field(default_factory=lambda: digit_images())
-    measurements: dict[tuple[RunSpec, str], Measurement] = field(default_factory=dict)
+    dataset: Dataset = field(default_factory=lambda: find_dataset("digits"))
     parts: dict[str, Mapping[str, np.ndarray]] = field(default_factory=dict)
     reports: list[tuple[str, float]] = field(default_factory=list)
 
@@ -136,22 +137,17 @@ class Bench:
     def snapshot(self, run: RunSpec, share: float) -> Trained:
         raise AssertionError("no snapshot was asked for in the needs")
 
+    def report(self, doing: str, share: float) -> None:
+        self.reports.append((doing, share))
+
     @property
     def context(self) -> Context:
-        """What the evaluator is given."""
-        return Context(
-            run=self.run,
-            dataset=find_dataset("digits"),
-            labels=self.labels,
-            images=lambda: self.images,
-            test=lambda: self.test,
-            trained=self.trained,
-            outputs=self.outputs,
-            snapshot=self.snapshot,
-            measurement=lambda run, name: self.measurements[run, name],
-            part=self.part,
-            report=lambda doing, share: self.reports.append((doing, share)),
-        )
+        """What an evaluator of the network is given."""
+        return Context(self.run, Needs((self.run,)), self)
+
+    def measured_by(self, made: Evaluator) -> Measurement:
+        """What an evaluator finds that is given what it asks for."""
+        return evaluated(made, Context(self.run, needs_of(made, self.run), self))
 
 
 @pytest.fixture(scope="session")

@@ -43,7 +43,7 @@ def made(argument: str) -> Evaluator:
 
 def measured(bench: Any, argument: str = "quick") -> Measurement:
     bench.parts.clear()
-    found = made(argument).evaluate(bench.context)
+    found = bench.measured_by(made(argument))
     assert json.loads(json.dumps(found.details)) is not None
     return found
 
@@ -68,7 +68,7 @@ def test_it_needs_its_network_and_that_of_category_labels() -> None:
     run = RunSpec("digits", "speech", "resnet8", 3)
     needs = attacks_adaptive().needs(run)
     assert needs.trainings == (run, replace(run, label="category"))
-    assert needs.measurements == () == needs.snapshots
+    assert needs.snapshots == ()
     own = replace(run, label="category")
     assert attacks_adaptive().needs(own).trainings == (own,)
 
@@ -272,7 +272,7 @@ def test_cost_counts_what_was_done_to_the_network(digit_bench: MakeBench) -> Non
     bench.network = copy.deepcopy(bench.network)
     clean_and_examples = 40
     hook = bench.network.backbone.register_forward_pre_hook(count)
-    found = attacks_adaptive("quick").evaluate(bench.context)
+    found = bench.measured_by(attacks_adaptive("quick"))
     hook.remove()
     cost = found.details["cost"]
     examples = run_attack(
@@ -312,7 +312,7 @@ def test_an_interrupted_evaluation_goes_on_after_its_last_finished_part(digit_be
     names = list(bench.parts)
     bench.parts = dict(finished)
     bench.reports.clear()
-    again = attacks_adaptive("quick").evaluate(bench.context)
+    again = bench.measured_by(attacks_adaptive("quick"))
     assert again.scores == expected.scores and again.details == expected.details
     for name, array in expected.arrays.items():
         np.testing.assert_array_equal(again.arrays[name], array)

@@ -36,7 +36,7 @@ def test_engine_decides_as_the_official_loops_on_every_image_epsilon_attack_and_
     bench = digit_bench(kind, images=210)
     network, labels = bench.network, bench.labels
     images, classes = official.normalised(network, bench.test.images), torch.from_numpy(bench.test.classes)
-    found = attacks_paper().evaluate(bench.context).arrays
+    found = bench.measured_by(attacks_paper()).arrays
     sensitive = set()
     broken = 0
     for attack in PROTOCOLS["paper"]:
@@ -78,7 +78,7 @@ def test_targets_are_other_classes_and_those_of_a_longer_test_set_begin_with_the
 
 def test_accuracy_is_given_over_all_images_and_over_those_read_right(digit_bench: MakeBench) -> None:
     bench = digit_bench("low-dim", images=150)
-    found = attacks_paper().evaluate(bench.context)
+    found = bench.measured_by(attacks_paper())
     classes = bench.test.classes
     right = found.arrays["clean"] == classes
     assert 0 < right.sum() < len(classes)
@@ -97,7 +97,7 @@ def test_accuracy_is_given_over_all_images_and_over_those_read_right(digit_bench
 
 def test_record_holds_settings_and_cost(digit_bench: MakeBench) -> None:
     bench = digit_bench("low-dim", images=60)
-    found = attacks_paper("corrected").evaluate(bench.context)
+    found = bench.measured_by(attacks_paper("corrected"))
     right = int((found.arrays["clean"] == bench.test.classes).sum())
     assert found.details["protocol"] == "corrected"
     assert found.details["settings"]["iterative-targeted"]["clamp"] == "range"
@@ -108,7 +108,7 @@ def test_record_holds_settings_and_cost(digit_bench: MakeBench) -> None:
 
 def test_corrected_protocol_counts_targets_that_are_reached(digit_bench: MakeBench) -> None:
     bench = digit_bench("category", images=100)
-    found = attacks_paper("corrected").evaluate(bench.context)
+    found = bench.measured_by(attacks_paper("corrected"))
     right = found.arrays["clean"] == bench.test.classes
     hits = (found.arrays["iterative-targeted"][6] == found.arrays["targets"]) & right
     assert found["iterative-targeted/0.3/target-hit"].value == pytest.approx(hits.mean())
@@ -116,17 +116,17 @@ def test_corrected_protocol_counts_targets_that_are_reached(digit_bench: MakeBen
     assert found["iterative-targeted/0/target-hit"].value == 0
     names = {score.name for score in found.scores}
     assert "fgsm-untargeted/0.3/target-hit" not in names
-    assert not any("target-hit" in score.name for score in attacks_paper("paper").evaluate(bench.context).scores)
+    assert not any("target-hit" in score.name for score in bench.measured_by(attacks_paper("paper")).scores)
 
 
 def test_an_interrupted_evaluation_goes_on_after_its_last_finished_part(digit_bench: MakeBench) -> None:
     whole = digit_bench("category", images=40)
-    expected = attacks_paper().evaluate(whole.context)
+    expected = whole.measured_by(attacks_paper())
     assert list(whole.parts) == list(PROTOCOLS["paper"])
 
     resumed = digit_bench("category", images=40)
     resumed.parts.update({name: whole.parts[name] for name in ("fgsm-untargeted", "fgsm-targeted")})
-    again = attacks_paper().evaluate(resumed.context)
+    again = resumed.measured_by(attacks_paper())
     assert again.scores == expected.scores
     assert {doing for doing, _ in resumed.reports} == {"attack iterative-untargeted", "attack iterative-targeted"}
     shares = [share for _, share in resumed.reports]
@@ -140,10 +140,10 @@ def accuracies(found: Measurement) -> list[float]:
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_fast_numerics_leave_accuracy_where_it_is(digit_bench: MakeBench, precision: str) -> None:
     bench = digit_bench("category", images=200)
-    exact = attacks_paper().evaluate(bench.context)
+    exact = bench.measured_by(attacks_paper())
     bench.run = replace(bench.run, numerics=Numerics(mode="fast", precision=precision))
     bench.parts.clear()
-    fast = attacks_paper().evaluate(bench.context)
+    fast = bench.measured_by(attacks_paper())
     gaps = np.abs(np.subtract(accuracies(exact), accuracies(fast)))
     assert gaps.mean() <= 0.005
     assert gaps.max() <= (0.005 if precision == "float32" else 0.03)
@@ -157,7 +157,7 @@ def global_random_state() -> tuple[object, ...]:
 def test_global_random_state_is_untouched(digit_bench: MakeBench) -> None:
     bench = digit_bench("category", images=20)
     before = global_random_state()
-    attacks_paper().evaluate(bench.context)
+    bench.measured_by(attacks_paper())
     assert global_random_state() == before
 
 

@@ -131,7 +131,7 @@ class Enough(Exception):
 def test_an_interrupted_evaluation_goes_on_where_it_was(digit_bench: Callable[..., Any]) -> None:
     whole = digit_bench("category", images=50)
     whole.category = whole.network
-    expected = data_efficiency().evaluate(whole.context)
+    expected = whole.measured_by(data_efficiency())
     cut = digit_bench("category", images=50)
     asked: list[float] = []
 
@@ -143,8 +143,8 @@ def test_an_interrupted_evaluation_goes_on_where_it_was(digit_bench: Callable[..
 
     cut.outputs = outputs
     with pytest.raises(Enough):
-        data_efficiency().evaluate(cut.context)
-    found = data_efficiency().evaluate(cut.context)
+        cut.measured_by(data_efficiency())
+    found = cut.measured_by(data_efficiency())
     assert asked == [0.01, 0.02, 0.04, 0.08, 0.08, 0.1, 0.2, 1.0]
     assert found.scores == expected.scores
     assert np.array_equal(found.arrays["right"], expected.arrays["right"])

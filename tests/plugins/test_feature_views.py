@@ -161,7 +161,7 @@ def snapshots_of(bench: Any, epochs: dict[float, int]) -> list[float]:
 def test_moments_at_one_epoch_are_computed_once(digit_bench: Callable[..., Any]) -> None:
     bench = digit_bench("category", images=60)
     snapshots_of(bench, dict(zip(MOMENTS, (1, 1, 1, 2, 2), strict=True)))
-    found = feature_views().evaluate(bench.context)
+    found = bench.measured_by(feature_views())
     assert set(bench.parts) == {"epoch-1", "epoch-2"}
     assert found.details["epochs"] == dict(zip(NAMES, (1, 1, 1, 2, 2), strict=True))
     assert [score.name for score in found.scores] == [
@@ -178,22 +178,22 @@ def test_moments_at_one_epoch_are_computed_once(digit_bench: Callable[..., Any])
 def test_finished_moments_are_not_computed_again(digit_bench: Callable[..., Any]) -> None:
     bench = digit_bench("category", images=60)
     snapshots_of(bench, dict(zip(MOMENTS, range(1, 6), strict=True)))
-    whole = feature_views().evaluate(bench.context)
+    whole = bench.measured_by(feature_views())
     del bench.parts["epoch-4"]
     bench.network = None  # only the part that is missing looks at it
     snapshots_of(bench, dict(zip(MOMENTS, range(1, 6), strict=True)))
     with pytest.raises(AttributeError):
-        feature_views().evaluate(bench.context)
+        bench.measured_by(feature_views())
     assert len(bench.parts) == 4
     bench.network = digit_bench("category").network
-    again = feature_views().evaluate(bench.context)
+    again = bench.measured_by(feature_views())
     assert again.scores == whole.scores and np.array_equal(again.arrays["tsne"], whole.arrays["tsne"])
 
 
 def test_no_more_images_than_the_setting_says(digit_bench: Callable[..., Any]) -> None:
     bench = digit_bench("category", images=100)
     snapshots_of(bench, dict.fromkeys(MOMENTS, 1))
-    found = replace(feature_views(), images=40).evaluate(bench.context)
+    found = bench.measured_by(replace(feature_views(), images=40))
     assert found.details["images"] == len(found.arrays["classes"]) == found["knn/10%"].count == 40
 
 

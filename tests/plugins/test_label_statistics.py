@@ -155,23 +155,28 @@ def test_statistics_depend_on_neither_scale_shift_nor_order_of_classes(
     assert neighbour_entropy(other) == pytest.approx(neighbour_entropy(targets))
 
 
-def measured(labels: LabelSet, seen: list[float] | None = None) -> Measurement:
-    def refuse(*_: object) -> NoReturn:
+class LabelsAlone:
+    """What is given to an evaluator that asks for nothing else."""
+
+    dataset = find_dataset("cifar10")
+
+    def __init__(self, labels: LabelSet, seen: list[float] | None) -> None:
+        self.labels = labels
+        self._seen = seen
+
+    def refuse(self, *_: object) -> NoReturn:
         raise AssertionError("label statistics ask for nothing but the labels")
 
-    context = Context(
-        run=RunSpec.of("cifar10", "some", "resnet8", 0),
-        dataset=find_dataset("cifar10"),
-        labels=labels,
-        images=refuse,
-        test=refuse,
-        trained=refuse,
-        outputs=refuse,
-        snapshot=refuse,
-        measurement=refuse,
-        part=refuse,
-        report=lambda doing, share: seen.append(share) if seen is not None else None,
-    )
+    images = test = property(refuse)
+    trained = outputs = snapshot = part = refuse
+
+    def report(self, doing: str, share: float) -> None:
+        if self._seen is not None:
+            self._seen.append(share)
+
+
+def measured(labels: LabelSet, seen: list[float] | None = None) -> Measurement:
+    context = Context(RunSpec.of("cifar10", "some", "resnet8", 0), Needs(), LabelsAlone(labels, seen))
     return label_statistics().evaluate(context)
 
 

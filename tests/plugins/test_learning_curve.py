@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from labelbench.training.loop import Epoch
 
 from labelbench import Measurement, Trained
+from labelbench.training.result import Epoch
 from labelbench_evaluators.learning_curve import CURVES, learning_curve
 
 
@@ -23,7 +23,7 @@ def measured(digit_bench: Callable[..., Any]) -> Callable[..., Measurement]:
         history = tuple(Epoch(i + 1, 0.1, 2.0, 1.5, value, 1.0) for i, value in enumerate(accuracy))
         best = int(np.argmax(accuracy)) + 1 if accuracy else 0
         bench.trained = lambda run: Trained(run, bench.network, history, best, diverged)
-        return learning_curve().evaluate(bench.context)
+        return bench.measured_by(learning_curve())
 
     return measure
 

@@ -44,7 +44,7 @@ BAD = {
     "undeclared moment": (
         "context.snapshot(0.5)\n" + FINE,
         "",
-        ["needs", "after 50% of training without need", "the plan makes nothing else"],
+        ["needs", "after 50% of training without need", "nothing else is made"],
     ),
     "writes": (
         "import pathlib\npathlib.Path('left-behind.txt').write_text('x')\n" + FINE,
@@ -95,12 +95,12 @@ BAD = {
     "details": (
         "return Measurement((Score('x', 1.0),), {}, {'found': np.arange(2)})",
         "",
-        ["record", "details cannot be written as JSON"],
+        ["contract", "details cannot be written as JSON"],
     ),
     "objects": (
         "return Measurement((Score('x', 1.0),), {'a': np.array([None])})",
         "",
-        ["record", "array 'a' holds object; expected numbers"],
+        ["contract", "array 'a' holds object; expected numbers"],
     ),
     "version": (FINE, "Mine.version = '1.0'", ["settings", "version is '1.0'; expected a whole number"]),
     "settings": (FINE, "make = lambda: Mine({1})", ["settings", "cannot be written as JSON"]),

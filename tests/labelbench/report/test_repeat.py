@@ -19,10 +19,12 @@ from labelbench.machine.hardware import cpp_compiler
 from labelbench.machine.numerics import resolve_numerics
 from labelbench.optimizers import SGD, Muon
 from labelbench.recipes import RECIPES, Recipe
+from labelbench.registry import evaluator
 from labelbench.report.repeat import SUITE_FILE, Repeat, repeats_of
 from labelbench.results.reading import read
+from labelbench.results.records import Cell
 from labelbench.results.store import Results
-from labelbench.running.planning import Plan, cell_of
+from labelbench.running.planning import Plan
 from labelbench.runs import RunSpec
 
 PUBLISHED = Path(__file__).parents[3] / "results"
@@ -43,6 +45,12 @@ def plan_of(repeat: Repeat, folder: Path) -> Plan:
         options["suite"] = str(folder / SUITE_FILE)
     machine = {name: options[name] for name in ("device", "threads", "compiled", "jobs", "overwrite")}
     return planned(suite_of(options), folder, **machine)[0]
+
+
+def cell_of(run: RunSpec, name: str) -> Cell:
+    """The measurement of a run, or of its labels alone, by an evaluator."""
+    made = evaluator(name)
+    return Cell(run.of_labels if made.needs(run).labels_alone else run, name, made.version)
 
 
 @pytest.mark.parametrize("name", ["cifar10-attacks", "digits-quick"])
@@ -122,10 +130,7 @@ def test_any_run_is_asked_for_again(
     folder = tmp_path_factory.getbasetemp() / "asked-again"
     (first, *_) = plan_of(next(repeats_of(run, [])), folder).trainings
     assert first.id == run.id
-    cells = [
-        replace(cell_of(run, name, plan_of(next(repeats_of(run, [])), folder).suite), test_images=test_images)
-        for name in evaluators
-    ]
+    cells = [replace(cell_of(run, name), test_images=test_images) for name in evaluators]
     for repeat in repeats_of(run, [cell for cell in cells if cell.run.backbone]):
         planned_cells = {cell.id for cell in plan_of(repeat, folder).cells}
         assert {cell.id for cell in cells if cell.run.backbone} <= planned_cells
@@ -147,8 +152,7 @@ def test_whether_networks_are_compiled_is_said(compiled: bool, tmp_path: Path) -
 
 def test_measurements_of_several_numbers_of_images_have_a_command_each(tmp_path: Path) -> None:
     run = RunSpec.of("digits", "category", "resnet8", 0)
-    suite = plan_of(next(repeats_of(run, [])), tmp_path).suite
-    cells = [replace(cell_of(run, "accuracy", suite), test_images=count) for count in (None, 50, 100)]
+    cells = [replace(cell_of(run, "accuracy"), test_images=count) for count in (None, 50, 100)]
     found = list(repeats_of(run, cells))
     assert [plan_of(repeat, tmp_path).cells for repeat in found] == [(cell,) for cell in cells]
 

@@ -6,6 +6,7 @@ import io
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,11 +19,11 @@ from labelbench.optimizers import SGD
 from labelbench.recipes import Recipe
 from labelbench.results.reading import read
 from labelbench.results.store import Results
-from labelbench.running.executors import processes
+from labelbench.running.jobs import Job, MeasuringJob, TrainingJob
 from labelbench.running.planning import plan
+from labelbench.running.processes import processes
 from labelbench.running.progress import Reporter
 from labelbench.running.runner import Runner
-from labelbench.running.work import Measuring, Training
 from labelbench.runs import Numerics
 from labelbench.settings import current_settings, use_settings
 from labelbench.suite import Suite
@@ -86,27 +87,49 @@ def test_processes_look_for_files_where_this_one_does(tmp_path: Path) -> None:
     with use_settings(settings):
         (cell,) = plan(suite, Numerics(threads=1), results).cells
         with Reporter(Console(file=io.StringIO())) as reporter, processes(1, results, reporter, overwrite=False) as one:
-            one.start(Measuring(cell, (), ()))
+            one.start(MeasuringJob(cell))
             ((_, why),) = one.finished()
     assert str(folder / "cifar10_uniform.npy") in why
 
 
-def test_a_job_that_fails_fails_alone(tmp_path: Path) -> None:
-    folder = tmp_path / "results"
+DEADLY = """
+import os
+from labelbench import Evaluator, Measurement, Needs, hookimpl
+
+class Deadly(Evaluator):
+    def needs(self, run):
+        return Needs()
+
+    def evaluate(self, context):
+        os.kill(os.getpid(), 9)
+
+@hookimpl
+def register_evaluators():
+    return {"deadly": Deadly}
+"""
+
+
+def test_a_job_that_fails_or_ends_its_process_fails_alone(
+    tmp_path: Path, install: Callable[..., dict[str, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(install("deadly", DEADLY)["PYTHONPATH"])
+    monkeypatch.setattr("labelbench.running.processes.LIVES", 2)
     console = Console(file=io.StringIO(), force_terminal=False)
-    results = Results(folder)
-    good, bad = plan(
-        SUITE.changed(labels=("category", "npy:gone.npy"), evaluators="label-statistics"),
-        Numerics(threads=1),
-        results,
-    ).cells
+    results = Results(tmp_path / "results")
+    (good,) = plan(SUITE.changed(labels="category", evaluators="label-statistics"), Numerics(threads=1), results).cells
+    bad, deadly = replace(good, run=replace(good.run, label="npy:gone.npy")), replace(good, evaluator="deadly")
     with Reporter(console) as reporter, processes(2, results, reporter, overwrite=False) as executor:
-        for cell in (bad, good):
-            executor.start(Measuring(cell, (), ()))
-        done = dict(pair for _ in range(2) for pair in executor.finished()[:1])
-    found = {job.cell.run.label: why for job, why in done.items() if isinstance(job, Measuring)}
-    assert found["category"] == "" and "gone.npy" in found["npy:gone.npy"]
+        for cell in (deadly, bad, good):
+            executor.start(MeasuringJob(cell))
+        done: dict[Job, str] = {}
+        while len(done) < 3:
+            done.update(executor.finished())
+    found = {job.cell: why for job, why in done.items() if isinstance(job, MeasuringJob)}
+    assert found[good] == "" and "gone.npy" in found[bad]
+    assert found[deadly].startswith("its process was killed by SIGKILL (out of memory?), 2 times")
     assert results.measurement_file(good).exists()
+    assert isinstance(console.file, io.StringIO)
+    assert console.file.getvalue().count("deadly: its process was killed by SIGKILL") == 1
 
 
 def test_a_disk_that_refuses_stops_everything_in_one_line(tmp_path: Path) -> None:
@@ -117,14 +140,15 @@ def test_a_disk_that_refuses_stops_everything_in_one_line(tmp_path: Path) -> Non
         Reporter(Console(file=io.StringIO())) as reporter,
         processes(1, results, reporter, overwrite=False) as executor,
     ):
-        executor.start(Training(run, ()))
+        executor.start(TrainingJob(run))
         executor.finished()
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="looks for processes in /proc")
 def test_processes_end_with_the_one_that_began_them_however_it_ends(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "labelbench", "run", "--suite", "quick", "--jobs", "2", "--threads", "2"]
-    command += ["--label", "category", "--label", "constant", "--epochs", "500", "--results", str(tmp_path)]
+    command = [sys.executable, "-m", "labelbench", "run", "--suite", "quick", "--jobs", "2", "--threads", "1"]
+    command += ["--label", "category", "--label", "constant", "--evaluator", "accuracy", "--epochs", "500"]
+    command += ["--train-fraction", "0.1", "--results", str(tmp_path)]
     parent = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=tmp_path)
     children = Path(f"/proc/{parent.pid}/task/{parent.pid}/children")
     deadline = time.monotonic() + 120
