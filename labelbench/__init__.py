@@ -26,8 +26,10 @@ if TYPE_CHECKING:
     from labelbench.evaluation.scores import Measurement, Score, wilson_interval
     from labelbench.evaluation.shown import Axes, Curve, Headline, Scatter, Section, Strip
     from labelbench.hookspecs import hookimpl
-    from labelbench.images.files import ImageFolder, ImageZip
+    from labelbench.images.fitting import ImageFit
+    from labelbench.images.folders import ImageFolder
     from labelbench.images.source import ImageSource
+    from labelbench.images.zips import ImageZip
     from labelbench.labels import LabelSet
     from labelbench.leaderboard.records import ScoreRecord, ScoreTable
     from labelbench.networks import Network
@@ -53,9 +55,10 @@ _HOME = {
     "Evaluator": "evaluation.evaluator",
     "GradientSource": "attacks.loop",
     "Headline": "evaluation.shown",
-    "ImageFolder": "images.files",
+    "ImageFit": "images.fitting",
+    "ImageFolder": "images.folders",
     "ImageSource": "images.source",
-    "ImageZip": "images.files",
+    "ImageZip": "images.zips",
     "Images": "datasets",
     "InputError": "errors",
     "LabelName": "arguments",
@@ -110,6 +113,7 @@ __all__ = [
     "Evaluator",
     "GradientSource",
     "Headline",
+    "ImageFit",
     "ImageFolder",
     "ImageSource",
     "ImageZip",

@@ -10,7 +10,7 @@ import numpy as np
 from labelbench.errors import InputError, PluginError
 from labelbench.images.arrays import Report
 from labelbench.images.cache import ImageCache
-from labelbench.images.files import reading_errors
+from labelbench.images.listing import reading_errors
 from labelbench.images.source import ImageSource
 from labelbench.settings import current_settings
 

@@ -3,28 +3,28 @@
 from __future__ import annotations
 
 import difflib
-import io
 import os
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+import unicodedata
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from types import MappingProxyType
+from typing import NamedTuple
 
 import numpy as np
 
-from labelbench.errors import InputError, LabelbenchError, one_line
+from labelbench.errors import InputError
 from labelbench.images.arrays import ImageArrays, Report, SplitArrays
-
-if TYPE_CHECKING:
-    from PIL import Image
+from labelbench.images.fitting import ImageFit
+from labelbench.images.memory import ask_for_memory
 
 PARTS = ("train", "test")
+WHOLE = MappingProxyType({part: part for part in PARTS})
 LAYOUT = "{train,test}/<class>/<image>, each image a PNG, WebP or JPEG"
-_SUFFIXES = (".png", ".webp", ".jpg", ".jpeg")
-_FORMATS = ("PNG", "WEBP", "JPEG")
-# Images decoded by one task of a thread.
-_TASK = 256
+SUFFIXES = (".png", ".webp", ".jpg", ".jpeg")
+# Images, and source pixels where they are known, decoded by one task.
+_TASK, _TASK_RESIZED, _TASK_PIXELS = 256, 16, 1 << 22
+# From so many files on, or so many that are resized, processes of their own are worth their start.
+_MANY, _MANY_RESIZED = 20_000, 1_000
 
 
 class ImageFile(NamedTuple):
@@ -42,8 +42,8 @@ class ImageFile(NamedTuple):
 
 
 def class_name_of(folder: str) -> str:
-    """The class that a folder is named after, in words: ``maple_tree`` is ``maple tree``."""
-    return folder.replace("_", " ")
+    """The class that a folder is named after, in words: ``maple_tree`` is ``maple tree``, accents in one form (NFC)."""
+    return unicodedata.normalize("NFC", folder).replace("_", " ")
 
 
 def decode(
@@ -51,41 +51,41 @@ def decode(
     files: Sequence[ImageFile],
     read: Callable[[str], bytes],
     class_names: Sequence[str],
-    image_size: tuple[int, int],
+    fit: ImageFit,
     report: Report,
+    places: Mapping[str, str] = WHOLE,
 ) -> ImageArrays:
-    """Decode image files by several threads.
+    """Decode image files by several threads, or processes where there are many.
 
     Args:
         origin: the folder or archive, for messages.
         files: what to decode.
         read: gives the bytes of a path.
         class_names: in words; each must have images in both parts, and no folder may be of another class.
-        image_size: ``(height, width)`` that every image must have.
+        fit: how they become pixels of one size.
         report: called with what is being done and how much of it is done, 0 to 1.
+        places: the parts that there are, and the folder of each; a part that is not named stays empty.
 
     Raises:
         InputError: a file is no such image, or a class is missing; the message names it.
+        MachineError: they do not fit into memory.
     """
     # Training images first, so that both parts are views of one array.
     files = sorted(files, key=lambda file: PARTS.index(file.part))
     size_of_train = sum(file.part == "train" for file in files)
-    classes = _classes(origin, files, class_names)
-    images = np.empty((len(files), *image_size, 3), dtype=np.uint8)
-
-    def decode_task(start: int) -> None:
-        for number in range(start, min(start + _TASK, len(files))):
-            path = files[number].path
-            images[number] = _pixels(origin / path, read(path), image_size)
-
-    pool = ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1))
-    try:
-        starts = range(0, len(files), _TASK)
-        for start, task in zip(starts, [pool.submit(decode_task, start) for start in starts], strict=True):
-            report(f"decoding {origin.name}", start / len(files))
-            task.result()
-    finally:
-        pool.shutdown(cancel_futures=True)
+    classes = _classes(origin, files, class_names, places)
+    height, width = fit.size
+    ask_for_memory(
+        len(files) * height * width * 3,
+        f"decoding the {len(files):,} images of {width}x{height} pixels in {origin}",
+        "make them smaller, as folder:PATH,size=64 does, or take fewer",
+    )
+    images = np.empty((len(files), *fit.size, 3), dtype=np.uint8)
+    done = 0
+    for block in _decoded(origin, files, read, fit):
+        report(f"decoding {origin.name}", done / len(files))
+        images[done : done + len(block)] = block
+        done += len(block)
     report(f"decoding {origin.name}", 1.0)
     return ImageArrays(
         train=SplitArrays(images[:size_of_train], classes[:size_of_train]),
@@ -93,59 +93,45 @@ def decode(
     )
 
 
-def _classes(origin: Path, files: Sequence[ImageFile], class_names: Sequence[str]) -> np.ndarray:
-    """``(n,)`` int64 class of each file, from its folder; every class must occur in both parts."""
+def _decoded(
+    origin: Path, files: Sequence[ImageFile], read: Callable[[str], bytes], fit: ImageFit
+) -> Iterator[np.ndarray]:
+    from joblib import Parallel, delayed
+
+    many = len(files) >= (_MANY_RESIZED if fit.resize else _MANY)
+    size = _TASK_RESIZED if fit.resize else max(1, min(_TASK, _TASK_PIXELS // (fit.size[0] * fit.size[1])))
+    paths = [[file.path for file in files[start : start + size]] for start in range(0, len(files), size)]
+    workers = Parallel(
+        n_jobs=max(1, min(8, os.cpu_count() or 1, len(paths))),
+        backend="loky" if many else "threading",
+        return_as="generator",
+    )
+    yield from workers(delayed(_pixels)([(origin / path, read(path)) for path in task], fit) for task in paths)
+
+
+def _pixels(encoded: list[tuple[Path, bytes]], fit: ImageFit) -> np.ndarray:
+    return np.stack([fit.of_bytes(path, data) for path, data in encoded])
+
+
+def _classes(
+    origin: Path, files: Sequence[ImageFile], class_names: Sequence[str], places: Mapping[str, str]
+) -> np.ndarray:
+    """``(n,)`` int64 class of each file, from its folder; every class must occur in all parts."""
     index = {name: number for number, name in enumerate(class_names)}
     folders: dict[tuple[str, str], str] = {}
     for file in files:
-        name = class_name_of(file.folder)
+        name, place = class_name_of(file.folder), origin / places[file.part]
         if name not in index:
             near = difflib.get_close_matches(name, class_names, n=1)
             advice = f"did you mean {near[0]!r}?" if near else "expected folders named after the classes"
-            raise InputError(f"{origin / file.part} has the folder {file.folder!r}, which is no class; {advice}")
+            raise InputError(f"{place} has the folder {file.folder!r}, which is no class; {advice}")
         if folders.setdefault((file.part, name), file.folder) != file.folder:
-            raise InputError(f"{origin / file.part} has two folders for the class {name!r}; expected one per class")
-        if not file.path.lower().endswith(_SUFFIXES):
+            raise InputError(f"{place} has two folders for the class {name!r}; expected one per class")
+        if not file.path.lower().endswith(SUFFIXES):
             raise InputError(f"{origin / file.path} is not named as a PNG, WebP or JPEG; convert or remove it")
-    for part in PARTS:
+    for part, folder in places.items():
         missing = [name for name in class_names if (part, name) not in folders]
         if missing:
             more = f" (nor of {len(missing) - 1} more)" if len(missing) > 1 else ""
-            raise InputError(f"{origin / part} holds no image of the class {missing[0]!r}{more}; expected {LAYOUT}")
+            raise InputError(f"{origin / folder} holds no image of the class {missing[0]!r}{more}; expected {LAYOUT}")
     return np.array([index[class_name_of(file.folder)] for file in files], dtype=np.int64)
-
-
-def _pixels(path: Path, data: bytes, image_size: tuple[int, int]) -> np.ndarray:
-    """``(height, width, 3)`` uint8 RGB; transparency is ignored."""
-    with opened(path, data) as image:
-        if (image.height, image.width) != image_size:
-            height, width = image_size
-            raise InputError(
-                f"{path} is {image.width}x{image.height} pixels; expected {width}x{height}, as all of this data set: "
-                "resize it"
-            )
-        if image.mode[0] in "IF":
-            raise InputError(f"{path} has more than 8 bits for each pixel; convert it to 8-bit grey or colour")
-        if image.mode == "P" and "transparency" in image.info:
-            image = image.convert("RGBA")
-        return np.asarray(image.convert("RGB"))
-
-
-@contextmanager
-def opened(path: Path, data: bytes) -> Iterator[Image.Image]:
-    """The image that ``data`` encodes; ``path`` names it in messages.
-
-    Raises:
-        InputError: it is no image, or it is damaged (found when its pixels are read in the block).
-    """
-    from PIL import Image, UnidentifiedImageError
-
-    try:
-        with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
-            yield image
-    except LabelbenchError:
-        raise
-    except UnidentifiedImageError as error:
-        raise InputError(f"{path} is no PNG, WebP or JPEG image; replace or remove it") from error
-    except Exception as error:  # Pillow's decoders raise whatever they meet in damaged data.
-        raise InputError(f"{path} cannot be decoded ({one_line(error)}); replace or remove it") from error

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from labelbench.errors import PluginError
+from labelbench.errors import InputError, PluginError
 from labelbench.images.arrays import ImageArrays, Report, SplitArrays
 
 # Images and classes of one part.
@@ -26,16 +26,19 @@ class ImageSource:
         read: called with a function that is told what is being done and how much of it is done, 0 to 1. Returns the
             training part, then the test part, each as ``(images, classes)`` in any order: ``(n, height, width, 3)``
             uint8 RGB and ``(n,)`` int64. An OSError is reported as files that cannot be read.
+        notes: what a reader of results must know, a sentence each.
     """
 
     description: str
     state: Any
     read: Callable[[Report], tuple[_Part, _Part]]
+    notes: tuple[str, ...] = ()
 
     def arrays(self, class_names: Sequence[str], image_size: tuple[int, int], report: Report) -> ImageArrays:
         """What ``read`` gives.
 
         Raises:
+            InputError: all training images are alike, or there is one alone.
             PluginError: it is something else than images of that size with classes of that number.
         """
         expected = f"((n, {image_size[0]}, {image_size[1]}, 3) uint8, (n,) integers)"
@@ -58,4 +61,13 @@ class ImageSource:
                     f"{self.description} gave the classes {classes.min()} to {classes.max()} in its {part} part; "
                     f"expected 0 to {len(class_names) - 1}, a number for each of the {len(class_names)} class names"
                 )
+        if _all_alike(train[0]):
+            raise InputError(
+                f"all {len(train[0]):,} training images of {self.description} are alike, pixel for pixel; expected "
+                "different ones: look at the files, and at what lies behind transparent pixels (ground=black)"
+            )
         return ImageArrays(*(SplitArrays(images, classes.astype(np.int64)) for images, classes in parts))
+
+
+def _all_alike(images: np.ndarray) -> bool:
+    return all(np.array_equal(image, images[0]) for image in images[1:])

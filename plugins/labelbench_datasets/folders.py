@@ -4,16 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
-from labelbench import Dataset, ImageFolder, Rest, hookimpl
+from labelbench import Between, Dataset, ImageFit, ImageFolder, InputError, Rest, hookimpl
 
 
-def folder(path: Annotated[Path, Rest], *, flip: bool = True) -> Dataset:
-    """Your own images of one size, folder:PATH with PATH/{train,test}/<class>/<image>; flip=no rules out mirroring."""
-    images = ImageFolder(path)
-    names, size = images.class_names(), images.image_size()
-    return Dataset(f"folder:{path}", names, size, flip=flip, source=lambda report: images.source(names, size))
+def folder(
+    path: Annotated[Path, Rest],
+    *,
+    size: Annotated[int, Between(1, 4096)] | None = None,
+    resize: Literal["crop", "squash", "pad"] = "crop",
+    ground: Literal["white", "black"] = "white",
+    test: Annotated[float, Between(0, 1)] | None = None,
+    seed: int = 0,
+    flip: bool = True,
+) -> Dataset:
+    """Your own images: PATH/{train,test}/<class>/<image>, of one size, or size=64 for images of any size."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        raise InputError(f"the path {str(path)!a} is not UTF-8; name it by a link, since results carry it") from None
+    fit = ImageFit((size, size), resize, ground) if size else None
+    images = ImageFolder(path, fit, test, seed)
+    names, shape = images.class_names(), images.image_size()
+    if fit is None:
+        images = ImageFolder(path, ImageFit(shape, None, ground), test, seed)
+    return Dataset(f"folder:{path}", names, shape, flip=flip, source=lambda report: images.source(names, shape))
 
 
 @hookimpl

@@ -22,6 +22,7 @@ PUBLIC = [
     "Evaluator",
     "GradientSource",
     "Headline",
+    "ImageFit",
     "ImageFolder",
     "ImageSource",
     "ImageZip",

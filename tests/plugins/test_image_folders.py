@@ -76,7 +76,10 @@ def test_a_folder_that_cannot_be_described_is_one_line(photos, spoil, message):
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
-        (lambda root: shutil.rmtree(root / "test"), "there is no folder .*photos/test; expected"),
+        (
+            lambda root: shutil.rmtree(root / "test"),
+            r"there is no folder .*photos/test \(nor val\); expected .*, or a share of train to",
+        ),
         (lambda root: shutil.rmtree(root / "test/dog"), "photos/test holds no image of the class 'dog'"),
         (lambda root: [item.unlink() for item in (root / "train/dog").iterdir()], "photos/train holds no image of the"),
     ],
