@@ -12,6 +12,7 @@ import click
 
 from labelbench.commands.options import PLUGGED, complete, machine_options, suite_options
 from labelbench.errors import LabelbenchError, UnknownName, one_line
+from labelbench.interrupts import watching_for_ctrl_c
 
 INTERRUPTED = 130
 _REFUSED_BY_MACHINE = {errno.ENOSPC, errno.EFBIG, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO}
@@ -292,7 +293,8 @@ def completion(shell: str) -> None:
 def main() -> NoReturn:
     """Run the command line; every mistake of a user ends in one line and an exit code."""
     try:
-        cli(standalone_mode=False)
+        with watching_for_ctrl_c():
+            cli(standalone_mode=False)
     except click.exceptions.Exit as error:
         sys.exit(error.exit_code)
     except click.ClickException as error:

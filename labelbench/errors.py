@@ -84,4 +84,6 @@ def one_line(error: BaseException) -> str:
     text = " ".join(str(error).split())
     if isinstance(error, LabelbenchError):
         return text
+    if isinstance(error, SystemExit):
+        return f"it ended the process: sys.exit({text})"
     return f"{type(error).__name__}: {text}" if text else type(error).__name__

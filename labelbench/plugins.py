@@ -7,7 +7,7 @@ import os
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 from importlib.metadata import Distribution, EntryPoint, distributions
 from types import MappingProxyType
 from typing import Any
@@ -17,6 +17,8 @@ import pluggy
 from labelbench import hookspecs
 from labelbench.arguments import Signature
 from labelbench.errors import PluginError, UnknownName, one_line
+from labelbench.interrupts import is_an_end
+from labelbench.machine.process_state import kept_state
 
 GROUP = "labelbench"
 _CORE = "labelbench"
@@ -77,6 +79,11 @@ class Entry:
     alias_of: str = ""
 
     @property
+    def built_in(self) -> bool:
+        """Whether it comes with labelbench."""
+        return _is_core(self.origin)
+
+    @property
     def summary(self) -> str:
         """First line of the function's docstring."""
         if self.alias_of:
@@ -97,6 +104,7 @@ class Plugins:
         labels, backbones, evaluators, datasets: entries by name, in alphabetical order.
         broken: plugins that could not be loaded, and names that were refused.
         loaded: the plugins in use.
+        disturbing: those of them that changed the state of the process when they were loaded, and what it was.
     """
 
     labels: Mapping[str, Entry]
@@ -105,6 +113,7 @@ class Plugins:
     datasets: Mapping[str, Entry]
     broken: tuple[Broken, ...] = ()
     loaded: tuple[Origin, ...] = field(default=())
+    disturbing: tuple[Broken, ...] = ()
 
     def find(self, kind: str, name: str) -> tuple[Entry, str]:
         """Look up ``NAME`` or ``NAME:ARGUMENT``.
@@ -183,19 +192,31 @@ def _load(selection: str | None) -> Plugins:
         ]
     registered: dict[str, list[Entry]] = defaultdict(list)
     loaded: list[Origin] = []
+    disturbing: list[Broken] = []
     for origin, point in points:
         try:
-            found = list(_register(origin, point))
-        except SystemExit as error:
-            broken.append(Broken(origin, f"exits when loaded ({error.code})"))
-        except Exception as error:  # a plugin can fail in any way; none may stop the others
+            with kept_state(partial(_note, disturbing, origin)):
+                found = list(_register(origin, point))
+        except BaseException as error:  # a plugin can fail in any way; none may stop the others
+            if not isinstance(error, Exception) and not is_an_end(error):
+                raise
             broken.append(Broken(origin, one_line(error)))
         else:
             loaded.append(origin)
             for kind, entry in found:
                 registered[kind].append(entry)
     tables = {kind: _without_duplicates(kind, registered[kind], broken) for kind, _ in _HOOKS.values()}
-    return Plugins(**{f"{kind}s": table for kind, table in tables.items()}, broken=tuple(broken), loaded=tuple(loaded))
+    return Plugins(
+        **{f"{kind}s": table for kind, table in tables.items()},
+        broken=tuple(broken),
+        loaded=tuple(loaded),
+        disturbing=tuple(disturbing),
+    )
+
+
+def _note(disturbing: list[Broken], origin: Origin, changed: list[str]) -> None:
+    if not _is_core(origin):
+        disturbing.append(Broken(origin, f"changed {', '.join(changed)} when it was loaded; that was put back"))
 
 
 def _entry_points() -> tuple[list[tuple[Origin, EntryPoint]], list[Broken]]:

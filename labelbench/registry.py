@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
+from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from labelbench.arguments import expanded
@@ -11,7 +14,9 @@ from labelbench.datasets import Dataset
 from labelbench.errors import LabelbenchError, PluginError, one_line
 from labelbench.evaluation.evaluator import Evaluator
 from labelbench.evaluation.shown import Section
+from labelbench.interrupts import is_an_end
 from labelbench.labels import LabelSet
+from labelbench.machine.process_state import kept_state
 from labelbench.plugins import Entry, plugins
 
 if TYPE_CHECKING:
@@ -114,6 +119,26 @@ def check(kind: str, name: str, *given: object) -> None:
         _called(checked, entry, f"{kind} {name!r}", given, arguments)
 
 
+def guarded(kind: str, name: str) -> AbstractContextManager[None]:
+    """The process is put back after the block as it was, and the plugin of this name is told of if it changed it."""
+    return _guard(plugins().find(kind, name)[0], f"{kind} {name!r}")
+
+
+def _guard(entry: Entry, what: str) -> AbstractContextManager[None]:
+    # What is built in is tested to leave all as it is.
+    if entry.built_in:
+        return nullcontext()
+    # Weights are drawn from torch's generator, which the caller has seeded.
+    allowed = ("torch's random state",) if what.startswith("backbone ") else ()
+    return kept_state(lambda changed: _tell(f"{what} ({entry.origin}) changed {', '.join(changed)}"), allowed=allowed)
+
+
+@cache
+def _tell(line: str) -> None:
+    """Tell once per process."""
+    sys.stderr.write(f"labelbench: {line}; that was put back\n")
+
+
 def _made(kind: str, name: str, expected: type[_Made], *given: object) -> tuple[Entry, _Made]:
     """What the function behind a name returns, refused unless it is of the type expected."""
     entry, arguments = plugins().read(kind, name)
@@ -128,12 +153,15 @@ def _called(
     function: Callable[..., Any], entry: Entry, what: str, given: tuple[object, ...], arguments: Mapping[str, Any]
 ) -> object:
     try:
-        return function(*given, **expanded(arguments))
+        with _guard(entry, what):
+            return function(*given, **expanded(arguments))
     except PluginError as error:
         raise PluginError(f"{what} ({entry.origin}): {error}") from error
     except LabelbenchError:
         raise
-    except Exception as error:
+    except BaseException as error:
+        if not isinstance(error, Exception) and not is_an_end(error):
+            raise
         raise PluginError(f"{what} ({entry.origin}) failed: {one_line(error)}") from error
 
 

@@ -7,10 +7,11 @@ import random
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from labelbench.machine.process_state import changed_since, process_state
 
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 _CHANGING = {"os.mkdir": 0, "os.rename": 1, "os.link": 1, "os.symlink": 1, "os.remove": 0, "os.rmdir": 0}
@@ -19,24 +20,6 @@ _ASKING = {"socket.connect", "socket.sendto", "socket.getaddrinfo", "socket.geth
 
 class NetworkRefused(OSError):
     """The network was asked for where none may be used."""
-
-
-def global_state() -> dict[str, bytes]:
-    """What a function may change behind its caller's back, each part as bytes that differ if it changed."""
-    import torch
-
-    numpy_state: Any = np.random.get_state(legacy=True)
-    return {
-        "Python's random": repr(random.getstate()).encode(),
-        "numpy.random": repr((numpy_state[1].tobytes(), numpy_state[2:])).encode(),
-        "torch's random state": torch.get_rng_state().numpy().tobytes(),
-        "torch's default dtype": str(torch.get_default_dtype()).encode(),
-        "torch's gradient mode": str(torch.is_grad_enabled()).encode(),
-        "torch's number of threads": str(torch.get_num_threads()).encode(),
-        "torch's deterministic algorithms": str(torch.are_deterministic_algorithms_enabled()).encode(),
-        "numpy's error handling": repr(sorted(np.geterr().items())).encode(),
-        "the current folder": str(Path.cwd()).encode(),
-    }
 
 
 @contextmanager
@@ -51,10 +34,9 @@ def watched_state(changed: list[str], *, allowed: tuple[str, ...] = ()) -> Itera
     random.seed(seed)
     np.random.seed(seed)
     torch.manual_seed(seed)
-    before = global_state()
+    before = process_state()
     yield
-    after = global_state()
-    changed += [part for part in before if before[part] != after[part] and part not in (*changed, *allowed)]
+    changed += changed_since(before, allowed=(*changed, *allowed))
 
 
 class ProcessWatch:

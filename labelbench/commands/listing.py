@@ -23,7 +23,10 @@ def rows_of(kind: str) -> list[tuple[str, ...]]:
     """Name with its arguments, what it is, where it comes from; for plugins also whether they are in use."""
     if kind == "plugins":
         found = plugins()
-        rows: list[tuple[str, ...]] = [(origin.plugin, "in use", str(origin)) for origin in found.loaded]
+        noted = {one.origin: f"in use, but {one.reason}" for one in found.disturbing}
+        rows: list[tuple[str, ...]] = [
+            (origin.plugin, noted.get(origin, "in use"), str(origin)) for origin in found.loaded
+        ]
         return rows + [
             (broken.origin.plugin, f"broken: {broken.reason}", str(broken.origin)) for broken in found.broken
         ]

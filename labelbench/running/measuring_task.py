@@ -13,7 +13,7 @@ from labelbench.evaluation.context import Context
 from labelbench.evaluation.evaluator import Evaluator, evaluated
 from labelbench.evaluation.scores import Arrays, Measurement
 from labelbench.machine.numerics import environment_facts, numerics_in_force
-from labelbench.registry import evaluator
+from labelbench.registry import evaluator, guarded
 from labelbench.results.store import Results
 from labelbench.running.facts import image_facts, label_facts, origin, origins, when
 from labelbench.running.jobs import MeasuringJob
@@ -71,7 +71,8 @@ class MeasuringTask:
 
     def _measured(self, made: Evaluator) -> Measurement:
         try:
-            return evaluated(made, Context(self.cell.run, self.job.needs, self))
+            with guarded("evaluator", self.cell.evaluator):
+                return evaluated(made, Context(self.cell.run, self.job.needs, self))
         except BaseException:
             # What it leaves behind is not what others should be given.
             self.materials.forget_labels(self.cell.run)

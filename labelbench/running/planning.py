@@ -65,6 +65,7 @@ def plan(suite: Suite, numerics: Numerics, results: Results, overwrite: str = "m
     if overwrite not in OVERWRITE:
         raise UnknownName("overwrite policy", overwrite, OVERWRITE)
     suite, notes = named_once(suite)
+    notes += tuple(f"plugin {one.origin.plugin} ({one.origin}) {one.reason}" for one in plugins().disturbing)
     for column in suite.headline:
         _check_column(column, suite)
     needs: dict[Cell, Needs] = {}

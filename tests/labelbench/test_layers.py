@@ -37,8 +37,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "training": {"errors", "files", "datasets", "labels", "networks", "optimizers", "recipes", "runs"},
     "interrupts": set(),
     "evaluation": {"errors", "interrupts", "runs"},
-    "plugins": {"errors", "hookspecs", "arguments"},
-    "registry": {"errors", "arguments", "datasets", "labels", "evaluation", "plugins"},
+    "plugins": {"errors", "hookspecs", "interrupts", "arguments", "machine"},
+    "registry": {"errors", "interrupts", "machine", "arguments", "datasets", "labels", "evaluation", "plugins"},
     "results": {"errors", "values", "toml", "files", "recipes", "runs", "evaluation"},
     "running": {
         *("errors", "settings", "files", "interrupts", "datasets", "labels", "runs", "suite", "machine", "training"),
@@ -60,6 +60,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "api": {"errors", "settings", "files", "suite", "machine", "results", "running", "leaderboard", "report"},
     "authoring": {
         *("errors", "settings", "files", "images", "datasets", "labels", "networks", "optimizers", "recipes", "runs"),
+        "machine",
         *("suite", "training", "evaluation", "plugins", "registry", "results", "running", "leaderboard", "api"),
     },
     "testing": {"authoring"},
@@ -68,7 +69,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         *("machine", "tunings", "tuning", "results", "running", "claims", "leaderboard", "charts", "report", "api"),
         "authoring",
     },
-    "cli": {"errors", "commands"},
+    "cli": {"errors", "interrupts", "commands"},
     "__main__": {"cli"},
 }
 MODULES = sorted(CORE.rglob("*.py"))

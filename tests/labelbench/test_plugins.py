@@ -17,7 +17,8 @@ from labelbench.errors import UnknownName
 from labelbench.plugins import Broken, Entry, Origin, Plugins
 
 LOOK = """
-import json
+import json, signal
+signal.signal(signal.SIGINT, signal.SIG_IGN)
 from labelbench.plugins import plugins
 found = plugins()
 print(json.dumps({
@@ -25,6 +26,7 @@ print(json.dumps({
               for kind in ("labels", "backbones", "evaluators")},
     "broken": [[broken.origin.plugin, str(broken.origin), broken.reason] for broken in found.broken],
     "loaded": [origin.plugin for origin in found.loaded],
+    "disturbing": [[one.origin.plugin, one.reason] for one in found.disturbing],
 }))
 """
 # A plugin that works, told apart by its label's name.
@@ -49,6 +51,8 @@ class Found:
     evaluators: dict[str, str]
     broken: list[tuple[str, str, str]]
     loaded: list[str]
+    disturbing: list[tuple[str, str]]
+    stdout: str
     core_labels: frozenset[str]
 
     def reason(self, plugin: str) -> str:
@@ -92,6 +96,8 @@ class Site:
             **names,
             broken=[(plugin, origin, why) for plugin, origin, why in answer["broken"] if plugin not in built_in],
             loaded=answer["loaded"],
+            disturbing=[tuple(one) for one in answer["disturbing"]],
+            stdout=done.stdout,
             core_labels=frozenset(answer["names"]["labels"]) - frozenset(names["labels"]),
         )
 
@@ -156,7 +162,7 @@ BAD_CODE = [
     ("raise ImportError('libfoo.so: cannot open')", ["ImportError: libfoo.so: cannot open"]),
     ("def register_labels(:", ["SyntaxError"]),
     ("1 / 0", ["ZeroDivisionError"]),
-    ("import sys\nsys.exit(3)", ["exits when loaded", "3"]),
+    ("import sys\nsys.exit(3)", ["it ended the process: sys.exit(3)"]),
     ("raise ValueError('first line\\nsecond line')", ["ValueError: first line second line"]),
     ("", ["no hook implementation", "@labelbench.hookimpl"]),
     ("def register_labels():\n    return {}", ["no hook implementation", "@labelbench.hookimpl"]),
@@ -168,7 +174,9 @@ BAD_CODE = [
     (hook("[provide]"), ["register_labels() returned list", "expected a dict"]),
     (hook("provide"), ["register_labels() returned function", "expected a dict"]),
     (hook("1 / 0"), ["ZeroDivisionError"]),
-    (hook("exit(3)"), ["exits when loaded", "3"]),
+    (hook("exit(3)"), ["it ended the process: sys.exit(3)"]),
+    ("raise KeyboardInterrupt", ["KeyboardInterrupt"]),
+    ("raise GeneratorExit", ["GeneratorExit"]),
     (hook("{'a:b': provide}"), ["the name 'a:b'", "without colon, comma"]),
     (hook("{'a,b': provide}"), ["the name 'a,b'", "without colon, comma"]),
     (hook("{'': provide}"), ["the name ''", "printable text"]),
@@ -249,6 +257,43 @@ def test_two_third_parties_with_one_name_are_both_refused_it_and_both_named(site
     assert "label 'same' is registered twice and refused to both" in found.reason("one")
     assert "two 1.0" in found.reason("one")
     assert "one 1.0" in found.reason("two")
+
+
+def test_what_a_plugin_changes_in_the_process_while_it_is_loaded_is_put_back_and_told(site: Site) -> None:
+    site.install(
+        "rude",
+        GOOD.replace("LABEL", "rude")
+        + """
+import os, sys, random, warnings, numpy
+os.chdir("/")
+random.seed(3)
+numpy.random.seed(3)
+warnings.simplefilter("error")
+numpy.seterr(all="raise")
+print("loaded!")
+sys.stdout = open(os.devnull, "w")
+""",
+    )
+    site.install(
+        "torchy",
+        GOOD.replace("LABEL", "torchy")
+        + """
+import torch
+torch.set_default_dtype(torch.float64)
+torch.set_grad_enabled(False)
+torch.backends.mkldnn.set_flags(False)
+torch.use_deterministic_algorithms(True)
+""",
+    )
+    found = site.look()
+    assert found.labels == {"good": "zzz-good 1.0", "rude": "rude 1.0", "torchy": "torchy 1.0"}
+    assert found.disturbing == [
+        ("rude", "changed the current folder, Python's random, filters of all warnings, numpy.random, numpy's error "
+         "handling when it was loaded; that was put back"),
+        ("torchy", "changed torch's default dtype, torch's gradient mode, torch's deterministic algorithms, torch's "
+         "use of oneDNN when it was loaded; that was put back"),
+    ]  # fmt: skip
+    assert "loaded!" not in found.stdout
 
 
 def test_a_name_may_be_a_label_and_a_backbone(site: Site) -> None:

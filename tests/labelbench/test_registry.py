@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -11,8 +13,29 @@ from labelbench.errors import UnknownName
 from labelbench.registry import backbone, evaluator, find_dataset, label
 
 BAD = """
+import os
+import sys
 import numpy as np
 from labelbench import LabelSet, hookimpl
+
+def interrupts(dataset):
+    raise KeyboardInterrupt
+
+def generator():
+    raise GeneratorExit
+
+def checked(dataset):
+    raise AssertionError
+
+checked.check = lambda dataset: 1 / 0
+
+def rude(dataset):
+    import torch
+    print("loud")
+    os.chdir("/")
+    np.random.seed(1)
+    torch.set_default_dtype(torch.float64)
+    return LabelSet(np.eye(dataset.num_classes))
 
 @hookimpl
 def register_labels():
@@ -20,6 +43,10 @@ def register_labels():
         "raises": lambda dataset: 1 / 0,
         "array": lambda dataset: np.eye(10),
         "short": lambda dataset: LabelSet(np.eye(3)),
+        "exits": lambda dataset: sys.exit(3),
+        "interrupts": interrupts,
+        "checked": checked,
+        "rude": rude,
     }
 
 @hookimpl
@@ -28,7 +55,7 @@ def register_backbones():
 
 @hookimpl
 def register_evaluators():
-    return {"no-evaluator": lambda: 3}
+    return {"no-evaluator": lambda: 3, "generator": generator}
 """
 
 
@@ -55,23 +82,44 @@ def test_unknown_names_are_refused(build: Callable[[], object]) -> None:
         build()
 
 
-@pytest.mark.parametrize(
-    ("call", "message"),
-    [
-        ("label('raises', find_dataset('digits'))", "label 'raises' (bad-things 1.0) failed: ZeroDivisionError"),
-        (
-            "label('array', find_dataset('digits'))",
-            "'array' (bad-things 1.0) returned ndarray; expected labelbench.LabelSet",
-        ),
-        ("label('short', find_dataset('digits'))", "'short' (bad-things 1.0) returned 3 rows; expected 10 for digits"),
-        ("backbone('no-module', (32, 32))", "'no-module' (bad-things 1.0) returned int; expected torch.nn.Module"),
-        ("evaluator('no-evaluator')", "'no-evaluator' (bad-things 1.0) returned int; expected labelbench.Evaluator"),
-    ],
-)
-def test_what_a_plugin_returns_is_checked(install: Callable[..., dict[str, str]], call: str, message: str) -> None:
-    import os
+# How a name of the plugin above is built, and what is said of it.
+ANSWERS = {
+    "label('raises', digits)": "label 'raises' (bad-things 1.0) failed: ZeroDivisionError: division by zero",
+    "label('array', digits)": "'array' (bad-things 1.0) returned ndarray; expected labelbench.LabelSet",
+    "label('short', digits)": "'short' (bad-things 1.0) returned 3 rows; expected 10 for digits",
+    "label('exits', digits)": "label 'exits' (bad-things 1.0) failed: it ended the process: sys.exit(3)",
+    "label('interrupts', digits)": "label 'interrupts' (bad-things 1.0) failed: KeyboardInterrupt",
+    "backbone('no-module', (32, 32))": "'no-module' (bad-things 1.0) returned int; expected torch.nn.Module",
+    "evaluator('no-evaluator')": "'no-evaluator' (bad-things 1.0) returned int; expected labelbench.Evaluator",
+    "evaluator('generator')": "evaluator 'generator' (bad-things 1.0) failed: GeneratorExit",
+    "check('label', 'checked', digits)": "label 'checked' (bad-things 1.0) failed: ZeroDivisionError: division by zero",
+}
+LOOK = """
+import json, signal
+from labelbench.machine.process_state import process_state
+from labelbench.registry import *
+signal.signal(signal.SIGINT, signal.SIG_IGN)
+digits, answers = find_dataset("digits"), {}
+import torch
+before = process_state()
+for call in CALLS:
+    try:
+        eval(call)
+    except Exception as error:
+        answers[call] = f"{type(error).__name__}: {error}"
+    assert process_state() == before
+print(json.dumps(answers))
+"""
 
-    code = f"from labelbench.registry import *\n{call}"
+
+def test_what_a_plugin_does_and_returns_is_checked(install: Callable[..., dict[str, str]]) -> None:
+    code = LOOK.replace("CALLS", repr([*ANSWERS, "label('rude', digits)", "label('rude', digits)"]))
     env = {**os.environ, **install("bad-things", BAD)}
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=env, check=False)
-    assert done.stderr.splitlines()[-1].endswith(f"PluginError: {message}") or message in done.stderr.splitlines()[-1]
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=env, check=True)
+    assert json.loads(done.stdout) == {call: f"PluginError: {message}" for call, message in ANSWERS.items()}
+    assert done.stderr.splitlines() == [
+        "loud",
+        "labelbench: label 'rude' (bad-things 1.0) changed the current folder, numpy.random, torch's default dtype; "
+        "that was put back",
+        "loud",
+    ]
