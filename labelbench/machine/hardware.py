@@ -27,16 +27,29 @@ def has_cuda() -> bool:
 
 
 @cache
-def cuda_capability() -> tuple[int, int] | None:
-    """Compute capability of the first NVIDIA device, ``(8, 0)`` for an A100; None without one that torch could use."""
+def _cuda_driver() -> ctypes.CDLL | None:
+    """The NVIDIA driver, if torch could use it."""
     try:
         if "+cpu" in metadata.version("torch"):
             return None
         driver = ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
     except (OSError, metadata.PackageNotFoundError):
         return None
-    count = ctypes.c_int(0)
-    if driver.cuInit(0) or driver.cuDeviceGetCount(ctypes.byref(count)) or not count.value:
+    return None if driver.cuInit(0) else driver
+
+
+@cache
+def cuda_count() -> int:
+    """How many NVIDIA devices are visible that torch could use."""
+    driver, count = _cuda_driver(), ctypes.c_int(0)
+    return 0 if driver is None or driver.cuDeviceGetCount(ctypes.byref(count)) else count.value
+
+
+@cache
+def cuda_capability() -> tuple[int, int] | None:
+    """Compute capability of the first NVIDIA device, ``(8, 0)`` for an A100; None without one that torch could use."""
+    driver = _cuda_driver()
+    if driver is None or not cuda_count():
         return None
     found = []
     for attribute in (_MAJOR, _MINOR):

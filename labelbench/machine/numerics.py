@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import platform
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from importlib import metadata
 from typing import Any
 
 from labelbench.errors import InputError, MachineError, UnknownName
 from labelbench.machine.allocator import keep_freed_memory
+from labelbench.machine.cards import cards_in_use, use_cards
 from labelbench.machine.hardware import (
     cpp_compiler,
     cuda_capability,
@@ -35,7 +36,8 @@ def resolve_numerics(
 
     Args:
         mode: ``"exact"`` or ``"fast"``.
-        device: one of :data:`DEVICES`; ``"auto"`` takes CUDA, then MPS, then the CPU.
+        device: one of :data:`DEVICES`; ``"auto"`` takes CUDA, then MPS, then the CPU. ``"cuda"`` uses all GPUs that
+            are visible and ``"cuda:1"`` one of them, from now on in this process.
         threads: threads on a CPU, or None for all cores that this process may use, divided among ``jobs``.
         jobs: processes that work at the same time.
         compiled: whether ``"fast"`` compiles networks; None where :func:`pays_to_compile` says so.
@@ -46,15 +48,17 @@ def resolve_numerics(
     """
     if mode not in NUMERICS_MODES:
         raise UnknownName("numerics", mode, NUMERICS_MODES)
-    if device not in DEVICES:
-        raise InputError(f"unknown device {device!r}; expected one of {', '.join(DEVICES)}")
+    kind, colon, _ = device.partition(":")
+    if kind not in DEVICES or (colon and kind != "cuda"):
+        raise InputError(f"unknown device {device!r}; expected one of {', '.join(DEVICES)}, or cuda:0 for one GPU")
     for name, number in (("threads", threads), ("jobs", jobs)):
         if number is not None and number < 1:
             raise InputError(f"{name} is {number}; expected 1 or more")
     here = [name for name, found in (("cuda", has_cuda), ("mps", has_mps)) if found()] + ["cpu"]
-    chosen = here[0] if device == "auto" else device
+    chosen = here[0] if kind == "auto" else kind
     if chosen not in here:
         raise MachineError(f"device {device!r} is not on this machine; name one that is: {', '.join(here)}")
+    use_cards(device)
     if mode == "exact" and compiled:
         raise InputError("networks are compiled with fast numerics only; add --numerics fast, or leave out --compile")
     if compiled and cpp_compiler() is None:
@@ -86,15 +90,38 @@ def pays_to_compile(device: str) -> bool:
     return (device == "cuda" or (device == "cpu" and has_matrix_tiles())) and cpp_compiler() is not None
 
 
+# Whether somebody holds the switches for all threads.
+_held = False
+
+
+@contextmanager
+def numerics_held(numerics: Numerics) -> Iterator[None]:
+    """As :func:`numerics_in_force`, for all threads: until the end of the block nobody changes the switches."""
+    global _held
+    import torch
+
+    with numerics_in_force(numerics):
+        # As many as results that need no network are computed with.
+        torch.set_num_threads(1)
+        _held = True
+        try:
+            yield
+        finally:
+            _held = False
+
+
 @contextmanager
 def numerics_in_force(numerics: Numerics) -> Iterator[None]:
     """Set torch's process-wide switches as ``numerics`` says for the block, and put them back after it.
 
-    On a CPU freed memory is kept for good.
+    On a CPU freed memory is kept for good; on CUDA the first of the GPUs in use is the current one.
 
     Raises:
         MachineError: torch cannot use the device.
     """
+    if _held:
+        yield
+        return
     import torch
 
     if numerics.device == "cuda" and not torch.cuda.is_available():
@@ -116,7 +143,8 @@ def numerics_in_force(numerics: Numerics) -> Iterator[None]:
         torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
         torch.backends.cudnn.allow_tf32 = numerics.mode != "exact"
         torch.set_float32_matmul_precision("highest")
-        yield
+        with torch.cuda.device(cards_in_use()[0]) if numerics.device == "cuda" else nullcontext():
+            yield
     finally:
         torch.set_num_threads(threads)
         torch.use_deterministic_algorithms(deterministic[0], warn_only=deterministic[1])
@@ -138,6 +166,7 @@ def environment_facts(numerics: Numerics) -> dict[str, Any]:
         import torch
 
         facts["gpu"] = torch.cuda.get_device_name()
+        facts["card"] = torch.cuda.current_device()
         facts["cuda"] = torch.version.cuda
     return facts
 

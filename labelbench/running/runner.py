@@ -82,6 +82,17 @@ class Runner:
 
     @contextmanager
     def _executor(self, count: int) -> Iterator[Executor]:
+        runs = [*self.plan.trainings, *(cell.run for cell in self.plan.cells)]
+        on_gpu = next((run.numerics for run in runs if run.backbone and run.numerics.device == "cuda"), None)
+        if on_gpu and count:
+            from labelbench.running.on_gpus import on_gpus
+
+            jobs = min(self.jobs, count)
+            with on_gpus(
+                jobs, on_gpu, self.results, self.reporter, self.materials, overwrite=self.overwrite
+            ) as executor:
+                yield executor
+            return
         if min(self.jobs, count) <= 1:
             yield InProcess(Worker(self.results, self.reporter, self.materials, overwrite=self.overwrite))
             return

@@ -11,6 +11,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from labelbench.machine.graphs import CAPTURING
+
 # Steps taken as they are before one is captured: libraries choose their kernels and workspaces in the first.
 _WARMING_UP = 3
 # Steps that are given to a device before the first of them must be done.
@@ -186,7 +188,7 @@ class Captured:
         # What the collector frees, streams and graphs among it, must not be freed amid a capture.
         gc.disable()
         try:
-            with torch.cuda.graph(graph, stream=stream, capture_error_mode="thread_local"):
+            with CAPTURING, torch.cuda.graph(graph, stream=stream, capture_error_mode="thread_local"):
                 self._step()
         except Exception as error:  # whatever a step does that cannot be captured
             if isinstance(error, torch.OutOfMemoryError):

@@ -34,7 +34,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "suite": {"errors", "recipes", "tunings", "runs"},
     "machine": {"errors", "runs"},
     "attacks": {"errors", "labels", "networks"},
-    "training": {"errors", "files", "datasets", "labels", "networks", "optimizers", "recipes", "runs"},
+    "training": {"errors", "files", "machine", "datasets", "labels", "networks", "optimizers", "recipes", "runs"},
     "interrupts": set(),
     "evaluation": {"errors", "interrupts", "runs"},
     "plugins": {"errors", "hookspecs", "interrupts", "arguments", "machine"},

@@ -1,0 +1,139 @@
+"""Jobs of a results folder on the GPUs of this machine, several at once in this process."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import partial
+
+import torch
+
+from labelbench.machine.cards import cards_in_use
+from labelbench.machine.numerics import numerics_held
+from labelbench.results.store import Results
+from labelbench.running.materials import Materials
+from labelbench.running.memory import Memory, needed_memory
+from labelbench.running.progress import Reporter
+from labelbench.running.streams import Steps, Streams
+from labelbench.running.work import Job, Training, Worker
+from labelbench.runs import Numerics
+from labelbench.training.trainer import Trainer
+
+# Steps of a training that are taken when it begins: after them it is compiled, captured, and as large as it gets.
+_FIRST_STEPS = 5
+# What must be free for an evaluator, which takes batches that suit what it finds.
+_FOR_MEASURING = 3 << 30
+# Seconds after which a thread that computes lets another in: the one that gives trainings their steps must not wait.
+_SWITCH = 0.0005
+
+
+class _Slot:
+    """How jobs are done in one slot: :class:`labelbench.running.streams.Work`."""
+
+    def __init__(self, worker: Worker, memory: Memory) -> None:
+        self._worker = worker
+        self._memory = memory
+
+    def is_training(self, job: Job) -> bool:
+        return isinstance(job, Training)
+
+    def fits(self, job: Job) -> bool:
+        if not isinstance(job, Training):
+            return _free() >= _FOR_MEASURING
+        return self._memory.fits(self._kind(job), partial(self._estimate, job), _free())
+
+    def begin(self, job: Job) -> Trainer:
+        assert isinstance(job, Training)
+        before = _free()
+        trainer = self._worker.begin(job)
+        while trainer.steps_done < _FIRST_STEPS and not trainer.done:
+            trainer.step()
+        torch.cuda.synchronize()
+        self._memory.learn(self._kind(job), before, _free())
+        return trainer
+
+    def end(self, job: Job, steps: Steps) -> None:
+        assert isinstance(steps, Trainer)
+        self._worker.end(steps)
+
+    def do(self, job: Job) -> None:
+        # On a stream of its own, since the one that all threads share waits for every other.
+        with torch.cuda.stream(torch.cuda.Stream()):  # type: ignore[no-untyped-call]
+            self._worker.do(job)
+
+    def _kind(self, job: Training) -> object:
+        run = job.run
+        return run.dataset, run.backbone, self._worker.materials.labels(run).shape, run.recipe.batch_size
+
+    def _estimate(self, job: Training) -> int:
+        materials, run = self._worker.materials, job.run
+        images = materials.images(run)
+        size = images.train.images.shape[1:3]
+        return needed_memory(materials.network(run), (size[0], size[1]), run.recipe.batch_size, len(images.train))
+
+
+def _free() -> int:
+    """Bytes that the current GPU has for more: those that nobody has, and those that torch keeps unused."""
+    free, _ = torch.cuda.mem_get_info()
+    return int(free) + int(torch.cuda.memory_reserved()) - int(torch.cuda.memory_allocated())
+
+
+class _Numbered:
+    """Reports one slot's work, from any thread; ends a thread's work once nobody wants it any more."""
+
+    def __init__(self, reporter: Reporter, number: int, lock: threading.Lock, ended: threading.Event) -> None:
+        self._reporter = reporter
+        self._number = number
+        self._lock = lock
+        self._ended = ended
+
+    def begin(self, name: str, size: float = 0.0) -> None:
+        with self._lock:
+            self._reporter.begin(name, size, worker=self._number)
+
+    def update(self, doing: str, share: float, *, always: bool = False) -> None:
+        if self._ended.is_set():
+            raise InterruptedError("the run has ended")
+        with self._lock:
+            self._reporter.update(doing, share, always=always, worker=self._number)
+
+    def end(self, outcome: str = "") -> None:
+        with self._lock:
+            self._reporter.end(outcome, worker=self._number)
+
+
+@contextmanager
+def on_gpus(
+    jobs: int, numerics: Numerics, results: Results, reporter: Reporter, materials: Materials, *, overwrite: bool
+) -> Iterator[Streams[Job]]:
+    """Work on ``jobs`` jobs at once, or on one for each GPU in use if these are more; spread over the GPUs.
+
+    Args:
+        jobs: 1 or more.
+        numerics: of all runs; in force until the end of the block.
+        results: where finished work goes.
+        reporter: told of everything.
+        materials: images and labels, which all jobs share.
+        overwrite: True if checkpoints and finished parts are not to be taken up again.
+    """
+    cards = cards_in_use()
+    lock, ended = threading.Lock(), threading.Event()
+    memories = {card: Memory() for card in cards}
+    slots: list[tuple[_Slot, Callable[[], torch.cuda.device]]] = []
+    for number in range(max(jobs, len(cards))):
+        card = cards[number % len(cards)]
+        worker = Worker(results, _Numbered(reporter, number, lock, ended), materials, overwrite=overwrite)
+        slots.append((_Slot(worker, memories[card]), partial(torch.cuda.device, card)))
+    threads = ThreadPoolExecutor(len(slots), "labelbench-measuring")
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(_SWITCH)
+    try:
+        with numerics_held(numerics):
+            yield Streams(slots, threads, torch.OutOfMemoryError)
+    finally:
+        ended.set()
+        threads.shutdown(wait=True, cancel_futures=True)
+        sys.setswitchinterval(before)
