@@ -15,6 +15,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from labelbench.machine.graphs import CAPTURING
+
 # Passes of one shape before it is recorded: fewer do not pay for it.
 _BEFORE_RECORDING = 2
 # How far a recording may be from the pass, relative to the largest value, where kernels are free to differ by call.
@@ -158,7 +160,7 @@ def _recording(graph: Any, pool: Any, stream: Any) -> Iterator[None]:
     before = torch.cuda.current_stream(stream.device), torch.cuda.current_stream()
     try:
         # Other threads may go on with work of their own.
-        with torch.cuda.graph(graph, pool=pool, stream=stream, capture_error_mode="thread_local"):
+        with CAPTURING, torch.cuda.graph(graph, pool=pool, stream=stream, capture_error_mode="thread_local"):
             yield
     except RuntimeError:
         for each in before:

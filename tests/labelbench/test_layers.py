@@ -33,7 +33,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "runs": {"recipes", "values"},
     "suite": {"errors", "recipes", "tunings", "runs"},
     "machine": {"errors", "runs"},
-    "attacks": {"errors", "labels", "networks"},
+    "attacks": {"errors", "machine", "labels", "networks"},
     "training": {"errors", "files", "machine", "datasets", "labels", "networks", "optimizers", "recipes", "runs"},
     "interrupts": set(),
     "evaluation": {"errors", "interrupts", "runs"},
