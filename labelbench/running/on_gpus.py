@@ -14,11 +14,13 @@ import torch
 from labelbench.machine.cards import cards_in_use
 from labelbench.machine.numerics import numerics_held
 from labelbench.results.store import Results
+from labelbench.running.jobs import Job, TrainingJob
 from labelbench.running.materials import Materials
 from labelbench.running.memory import Memory, needed_memory
 from labelbench.running.progress import Reporter
 from labelbench.running.streams import Steps, Streams
-from labelbench.running.work import Job, Training, Worker
+from labelbench.running.training_task import TrainingTask
+from labelbench.running.worker import Worker
 from labelbench.runs import Numerics
 from labelbench.training.trainer import Trainer
 
@@ -36,19 +38,21 @@ class _Slot:
     def __init__(self, worker: Worker, memory: Memory) -> None:
         self._worker = worker
         self._memory = memory
+        self._task: TrainingTask | None = None
 
     def is_training(self, job: Job) -> bool:
-        return isinstance(job, Training)
+        return isinstance(job, TrainingJob)
 
     def fits(self, job: Job) -> bool:
-        if not isinstance(job, Training):
+        if not isinstance(job, TrainingJob):
             return _free() >= _FOR_MEASURING
         return self._memory.fits(self._kind(job), partial(self._estimate, job), _free())
 
     def begin(self, job: Job) -> Trainer:
-        assert isinstance(job, Training)
+        assert isinstance(job, TrainingJob)
         before = _free()
-        trainer = self._worker.begin(job)
+        self._task = self._worker.training(job)
+        trainer = self._task.begin()
         while trainer.steps_done < _FIRST_STEPS and not trainer.done:
             trainer.step()
         torch.cuda.synchronize()
@@ -56,19 +60,20 @@ class _Slot:
         return trainer
 
     def end(self, job: Job, steps: Steps) -> None:
-        assert isinstance(steps, Trainer)
-        self._worker.end(steps)
+        assert isinstance(steps, Trainer) and self._task is not None
+        self._task.end(steps)
+        self._task = None
 
     def do(self, job: Job) -> None:
         # On a stream of its own, since the one that all threads share waits for every other.
         with torch.cuda.stream(torch.cuda.Stream()):  # type: ignore[no-untyped-call]
             self._worker.do(job)
 
-    def _kind(self, job: Training) -> object:
+    def _kind(self, job: TrainingJob) -> object:
         run = job.run
         return run.dataset, run.backbone, self._worker.materials.labels(run).shape, run.recipe.batch_size
 
-    def _estimate(self, job: Training) -> int:
+    def _estimate(self, job: TrainingJob) -> int:
         materials, run = self._worker.materials, job.run
         images = materials.images(run)
         size = images.train.images.shape[1:3]

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
 from labelbench.errors import ConflictError, MachineError, Unavailable, one_line
+from labelbench.interrupts import is_the_users
 
 _Job = TypeVar("_Job")
 _Given = TypeVar("_Given", contravariant=True)
@@ -182,8 +183,10 @@ class Streams(Generic[_Job]):
         """What fails in the block fails this job alone; one that found no memory waits for the others."""
         try:
             yield
-        except Exception as error:  # one job may fail in any way; the others go on
+        except BaseException as error:  # one job may fail in any way; the others go on
             if isinstance(error, ConflictError | MachineError) and not isinstance(error, Unavailable):
+                raise
+            if is_the_users(error):
                 raise
             assert hand.job is not None
             if isinstance(error, self._out_of_memory) and hand.job not in self._large:

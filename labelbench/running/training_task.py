@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,6 +16,9 @@ from labelbench.running.progress import JobListener
 from labelbench.training.listeners import Course, Listener
 from labelbench.training.result import Epoch, Trained
 from labelbench.training.trainer import Trainer, begin_training
+
+# Seconds between two reports of steps: on a GPU they are taken in less time than it takes to tell of them.
+_PACE = 0.1
 
 
 class TrainingTask:
@@ -113,9 +117,11 @@ class _Progress(Listener):
     def __init__(self, listener: JobListener) -> None:
         self._listener = listener
         self._so_far = ""
+        self._told = 0.0
 
     def on_step(self, course: Course) -> None:
-        self._tell(course)
+        if time.monotonic() - self._told >= _PACE:
+            self._tell(course)
 
     def on_epoch(self, course: Course, epoch: Epoch) -> None:
         self._so_far = (
@@ -127,5 +133,6 @@ class _Progress(Listener):
         self._listener.update(text, course.steps_done / course.steps, always=True)
 
     def _tell(self, course: Course, *, always: bool = False) -> None:
+        self._told = time.monotonic()
         doing = f"{self._so_far}{course.images_per_second:,.0f} images/s"
         self._listener.update(doing, course.steps_done / course.steps, always=always)
