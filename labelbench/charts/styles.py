@@ -1,15 +1,18 @@
-"""Colours, dashes and markers: a label looks the same in every chart of a folder, whoever draws it."""
+"""Colours, dashes and markers: a label looks the same in every chart of every folder, whoever draws it."""
 
 from __future__ import annotations
 
+import hashlib
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from labelbench.charts.data import REFERENCE, Chart
+from labelbench.charts.data import REFERENCE, Chart, Series
 
 # Okabe and Ito (2008), told apart by readers who see fewer colours; black is kept for category, and yellow, which is
 # too pale for a line on white, left out.
-_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+_BLUE, _RED, _GREEN, _PINK, _ORANGE, _SKY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"
+_COLOURS = (_BLUE, _RED, _GREEN, _PINK, _ORANGE, _SKY)
 _BLACK = "#000000"
 DASHES = ("solid", "dash", "dot", "dashdot")
 MARKERS = ("circle", "square", "diamond", "triangle-up", "triangle-down", "cross", "x")
@@ -18,6 +21,27 @@ CLASS_COLOURS = (
     *("#332288", "#88CCEE", "#44AA99", "#117733", "#999933"),
     *("#DDCC77", "#CC6677", "#882255", "#AA4499", "#777777"),
 )
+# Colour and marker of the labels of the paper and its controls, so that pictures of other folders read alike: what
+# belongs together has one colour. Every other label has what the hash of its name gives.
+_FIXED = {
+    REFERENCE: (_BLACK, "circle"),
+    "speech": (_BLUE, "square"),
+    "shuffled-speech": (_SKY, "diamond"),
+    "gaussian-composition": (_GREEN, "triangle-up"),
+    "constant": (_ORANGE, "square"),
+    "uniform-random": (_RED, "diamond"),
+    "low-dim": (_RED, "triangle-down"),
+    "bert": (_PINK, "circle"),
+    "glove": (_PINK, "triangle-up"),
+    "category-dense": (_BLACK, "square"),
+    "category-huber": (_BLACK, "triangle-down"),
+    "category-smoothed": (_BLACK, "diamond"),
+    "hadamard": (_GREEN, "cross"),
+    "simplex": (_GREEN, "x"),
+    "orthogonal-random": (_GREEN, "circle"),
+}
+# Labels made of another one have its colour, and a marker that says how.
+_MADE_OF = {"official": "circle", "official-as-released": "triangle-down", "scaled": "x", "random-like": "cross"}
 
 
 @dataclass(frozen=True)
@@ -40,29 +64,45 @@ class Style:
 def styles_of(charts: Iterable[Chart]) -> Mapping[str, Style]:
     """A style for every series of line charts, by name.
 
-    Colours go by label: settings of one label share its colour and differ in dashes. Labels beyond the number of
-    colours begin again with another dash; no two series have the same colour, dash and marker before 40 are drawn.
+    Colour and marker are those of the label, wherever it is drawn. Settings of one label differ in their dashes, as do
+    labels to which the hash of their names gives one colour and marker.
     """
-    label_of = {
-        series.name: series.label
-        for chart in charts
-        if chart.kind == "line"
-        for panel in chart.panels
-        for series in panel.series
+    series = {
+        one.name: one for chart in charts if chart.kind == "line" for panel in chart.panels for one in panel.series
     }
-    labels = sorted(set(label_of.values()) - {REFERENCE})
+    alike: dict[tuple[str, str], list[Series]] = defaultdict(list)
+    for name in sorted(series):
+        alike[look_of(series[name].label)].append(series[name])
     styles = {}
-    used: dict[str, int] = {}
-    for name, label in sorted(label_of.items()):
-        variant = used.get(label, 0)
-        used[label] = variant + 1
-        if label == REFERENCE:
-            styles[name] = Style(_BLACK, DASHES[variant % len(DASHES)], MARKERS[variant % len(MARKERS)], True)
-            continue
-        index = labels.index(label)
-        dash = index // len(_COLOURS) + variant
-        marker = 1 + index + variant
-        styles[name] = Style(
-            _COLOURS[index % len(_COLOURS)], DASHES[dash % len(DASHES)], MARKERS[marker % len(MARKERS)], False
-        )
+    for (colour, marker), ones in alike.items():
+        for index, one in enumerate(sorted(ones, key=lambda one: (one.label not in _FIXED, one.name))):
+            styles[one.name] = Style(colour, DASHES[index % len(DASHES)], marker, one.label == REFERENCE)
     return styles
+
+
+def style_of(label: str) -> Style:
+    """How a label is drawn that is the only one of its colour and marker."""
+    colour, marker = look_of(label)
+    return Style(colour, DASHES[0], marker, label == REFERENCE)
+
+
+def look_of(label: str) -> tuple[str, str]:
+    """Colour and marker of a label.
+
+    >>> look_of("category"), look_of("official:speech")
+    (('#000000', 'circle'), ('#0072B2', 'circle'))
+    """
+    if label in _FIXED:
+        return _FIXED[label]
+    base, _, argument = label.partition(":")
+    if base in _MADE_OF:
+        return look_of(argument)[0], _MADE_OF[base]
+    if base in _FIXED:
+        # The same label with another argument: one more draw, another voice.
+        return _FIXED[base][0], MARKERS[_hash(label) % len(MARKERS)]
+    number = _hash(label)
+    return _COLOURS[number % len(_COLOURS)], MARKERS[number // len(_COLOURS) % len(MARKERS)]
+
+
+def _hash(label: str) -> int:
+    return int.from_bytes(hashlib.sha256(label.encode()).digest()[:4], "big")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from labelbench.charts.collection import charts_of
 from labelbench.charts.data import REFERENCE, Chart
-from labelbench.charts.styles import Style, styles_of
+from labelbench.charts.styles import Style, style_of, styles_of
 from labelbench.claims.claim import OUTCOMES, Claims
 from labelbench.claims.files import paper_claims
 from labelbench.files import write_atomic
@@ -25,12 +25,14 @@ from labelbench.labels import LabelSet
 from labelbench.leaderboard.leaderboard import Leaderboard
 from labelbench.leaderboard.pages import READING, sections_of
 from labelbench.report.charts import chart_facts, chart_sections, style_facts
+from labelbench.report.findings import findings_of
 from labelbench.report.labels import build_anew, galleries
 from labelbench.report.repeat import SUITE_FILE
 from labelbench.report.runs import run_views
-from labelbench.report.summary import answers_of, claim_views
+from labelbench.report.summary import claim_views
 from labelbench.report.tables import TableView, narrowed
 from labelbench.results.reading import Contents
+from labelbench.results.records import Record, TrainingRecord
 from labelbench.runs import RunSpec
 
 if TYPE_CHECKING:
@@ -92,6 +94,7 @@ def _contents(
     contents: Contents, board: Leaderboard, claims: Claims, build: Callable[[RunSpec], LabelSet]
 ) -> dict[str, Any]:
     """What stands on the page."""
+    folder = contents.results.folder.resolve().name
     trainings, records = contents.trainings, contents.records
     charts = charts_of(contents, board)
     styles = styles_of(charts)
@@ -101,10 +104,12 @@ def _contents(
     sections = [narrowed(section) for section in sections_of(board, _NEVER_TURNED)]
     labels = _labels([view.run.label for view in runs])
     return {
+        "title": folder,
+        "made": tuple(_made(board.name, trainings, records)),
         "board": board,
         "reading": READING,
-        "answers": answers_of(board, claims),
-        "claims": claim_views(board),
+        "findings": findings_of(board, claims),
+        "claims": claim_views(board, claims, [view.run for view in runs], f"results/{folder}"),
         "outcomes": {word: sum(one.outcome == word for one in board.verdicts) for word in OUTCOMES},
         "headline": _of_kind(sections, "headline"),
         "derived": _of_kind(sections, "differences") + _of_kind(sections, "correlations"),
@@ -120,12 +125,26 @@ def _contents(
         "runs": runs,
         "suite_file": SUITE_FILE,
         "labels": labels,
-        "styles": _styles_by_label(charts, styles),
+        "styles": _styles_by_label(labels, charts, styles),
         "datasets": sorted({view.run.dataset for view in runs}),
         "backbones": sorted({view.run.backbone for view in runs} - {""}),
-        "seeds": sorted({view.run.seed for view in runs if view.run.backbone}),
-        "trainings": len(trainings),
     }
+
+
+def _made(suite: str, trainings: Sequence[TrainingRecord], records: Sequence[Record]) -> Iterator[str]:
+    """What was run, when, and on which machine."""
+    yield f"suite {suite}"
+    count, seeds = len(trainings), len({training.run.seed for training in trainings})
+    if count:
+        yield f"{count} training{'s' if count > 1 else ''}, {seeds} seed{'s' if seeds > 1 else ''}"
+    facts = [training.facts for training in trainings] + [record.facts for record in records]
+    dates = sorted({str(one["finished"])[:10] for one in facts if one.get("finished")})
+    if dates:
+        yield dates[0] if len(dates) == 1 else f"{dates[0]} to {dates[-1]}"
+    for key in ("processor", "device", "system"):
+        yield from sorted({str(one["environment"][key]) for one in facts if one["environment"].get(key)})
+    for key in ("labelbench", "torch"):
+        yield f"{key} " + ", ".join(sorted({str(one["environment"][key]) for one in facts}))
 
 
 def _of_kind(sections: Sequence[TableView], kind: str) -> list[TableView]:
@@ -137,10 +156,12 @@ def _labels(names: Sequence[str]) -> list[str]:
     return sorted(set(names), key=lambda name: (name != REFERENCE, name))
 
 
-def _styles_by_label(charts: Sequence[Chart], styles: Mapping[str, Style]) -> dict[str, Style]:
-    """How each label is drawn, where charts have it: as its first settings are."""
+def _styles_by_label(labels: Sequence[str], charts: Sequence[Chart], styles: Mapping[str, Style]) -> dict[str, Style]:
+    """How each label is drawn: as its first settings are, where charts have it."""
     label_of = {one.name: one.label for chart in charts for panel in chart.panels for one in panel.series}
-    return {label_of[name]: styles[name] for name in sorted(styles, reverse=True)}
+    return {label: style_of(label) for label in labels} | {
+        label_of[name]: styles[name] for name in sorted(styles, reverse=True)
+    }
 
 
 @cache

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import shlex
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -74,8 +74,34 @@ def _least(run: RunSpec) -> list[str]:
     return []
 
 
-def _repeat(run: RunSpec, evaluators: Iterable[str], test_images: int | None) -> Repeat:
-    asked: dict[str, Any] = {"dataset": run.dataset, "label": run.label, "seeds": [run.seed]}
+def asked_again(
+    like: RunSpec, labels: Sequence[str], evaluators: Iterable[str], seeds: int, results: str, *, suite: str = ""
+) -> Repeat:
+    """The command that trains some labels as one run was, with so many seeds, and measures them.
+
+    Args:
+        like: says where and how.
+        labels, evaluators: names.
+        seeds: how many.
+        results: folder that it writes to.
+        suite: that the run was part of, which holds the recipes of labels that were tuned, each by itself.
+    """
+    asked: dict[str, Any] = {"dataset": like.dataset, "label": list(labels), "seeds": seeds}
+    if like.recipe.tuned:
+        asked = {"suite": suite, **asked, "backbone": like.backbone, "evaluator": sorted(set(evaluators))}
+        return Repeat(("run", *_options(asked), "--results", results))
+    return _repeat(like, evaluators, None, asked=asked, results=results)
+
+
+def _repeat(
+    run: RunSpec,
+    evaluators: Iterable[str],
+    test_images: int | None,
+    *,
+    asked: dict[str, Any] | None = None,
+    results: str = RESULTS,
+) -> Repeat:
+    asked = asked or {"dataset": run.dataset, "label": run.label, "seeds": [run.seed]}
     machine: list[str] = []
     named = not run.backbone or is_shipped(run.recipe)
     if run.backbone:
@@ -88,7 +114,7 @@ def _repeat(run: RunSpec, evaluators: Iterable[str], test_images: int | None) ->
         machine += [_FLAGS[run.numerics.compiled]] if run.numerics.mode == "fast" else []
     asked["evaluator"] = sorted(set(evaluators))
     asked |= {} if test_images is None else {"test-images": test_images}
-    where = [*machine, "--results", RESULTS]
+    where = [*machine, "--results", results]
     if named:
         return Repeat(("run", *_options(asked), *where))
     return Repeat(
@@ -105,6 +131,7 @@ def _options(asked: Mapping[str, Any]) -> Iterator[str]:
     """The words of a suite file as options."""
     for key, value in asked.items():
         # The comma makes one seed of what would be a count.
-        texts = [f"{value[0]},"] if key == "seeds" else value if isinstance(value, list) else [str(value)]
+        one_seed = key == "seeds" and isinstance(value, list)
+        texts = [f"{value[0]},"] if one_seed else value if isinstance(value, list) else [str(value)]
         for text in texts:
             yield from (f"--{key}", text)

@@ -79,7 +79,11 @@ class AdaptiveAttacks(Evaluator):
     def headline(self) -> tuple[Headline, ...]:  # type: ignore[override]
         """The epsilon that is nearest to 1/255, at which an adaptive attack leaves something of most networks."""
         epsilon = min(self.epsilons, key=lambda each: abs(each - _HEADLINE))
-        return (Headline(f"adaptive/{epsilon:g}", f"adaptive {epsilon:g}/255", "Robustness under an adaptive attack"),)
+        return (
+            Headline(
+                f"adaptive/{epsilon:g}", f"adaptive {epsilon:g}/255", "Robustness, worst of many adaptive attacks"
+            ),
+        )
 
     def needs(self, run: RunSpec) -> Needs:
         """The network itself, and that of category labels for the transfer."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from labelbench import Context, Evaluator, Headline, Measurement, Score, hookimpl
+from labelbench import Context, Evaluator, Headline, Measurement, Score, Section, hookimpl
 
 if TYPE_CHECKING:
     from labelbench import Trained
@@ -44,6 +44,7 @@ class LearningCurve(Evaluator):
     fewest: int = 5
     copes_with_divergence: ClassVar[bool] = True
     headline = (Headline("epochs-to-50%", "epochs to 50 %", "Speed of learning"),)
+    section = Section("Learning curves", "How fast is each label learnt?", order=30)
     explanations = MappingProxyType(
         {f"epochs-to-{level:.0%}": f"first epoch whose validation accuracy is {level:.0%} or more" for level in LEVELS}
         | {

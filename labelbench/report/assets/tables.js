@@ -1,5 +1,5 @@
 "use strict";
-// Tables are sorted by the buttons in their headings; commands are copied; a run that is linked to is opened.
+// Tables are sorted by the buttons in their headings, copied and saved; commands are copied.
 (() => {
   const said = document.getElementById("said");
   const collator = new Intl.Collator("en", { numeric: true });
@@ -33,25 +33,44 @@
     button.addEventListener("click", () => sort(button.closest("th")));
   }
 
-  for (const button of document.querySelectorAll("button.copy")) {
-    const text = button.parentElement.querySelector("pre");
-    button.addEventListener("click", async () => {
-      getSelection().selectAllChildren(text);
-      try {
-        await navigator.clipboard.writeText(text.textContent);
-        said.textContent = "Copied";
-      } catch {
-        // Not every browser lets a file write to the clipboard; what is selected can be copied by hand.
-        said.textContent = "Selected";
-      }
-      button.textContent = said.textContent;
-    });
+  // What was selected can be copied by hand where a browser lets no file write to the clipboard.
+  async function copy(button, selected, text) {
+    getSelection().selectAllChildren(selected);
+    try {
+      await navigator.clipboard.writeText(text);
+      said.textContent = "Copied";
+    } catch {
+      said.textContent = "Selected";
+    }
+    button.textContent = said.textContent;
   }
 
-  function open() {
-    const target = location.hash && document.getElementById(location.hash.slice(1));
-    if (target && target.matches("details.run")) target.open = true;
+  for (const button of document.querySelectorAll("button.copy")) {
+    const text = button.parentElement.querySelector("pre");
+    button.addEventListener("click", () => copy(button, text, text.textContent));
   }
-  addEventListener("hashchange", open);
-  open();
+
+  // The rows that are shown, in their order.
+  const cells = (table) => [...table.rows]
+    .filter((row) => !row.hidden)
+    .map((row) => [...row.cells].map((cell) => cell.textContent.replace(/\s+/g, " ").trim()));
+  const quoted = (text) => (/[",\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
+
+  for (const button of document.querySelectorAll("button[data-take]")) {
+    const table = button.parentElement.nextElementSibling.querySelector("table");
+    button.addEventListener("click", () => {
+      if (button.dataset.take === "copy") {
+        copy(button, table, cells(table).map((row) => row.join("\t")).join("\n"));
+        return;
+      }
+      const lines = cells(table).map((row) => row.map(quoted).join(","));
+      const link = document.createElement("a");
+      // A mark of the encoding, which spreadsheets ask for.
+      link.href = URL.createObjectURL(new Blob(["\ufeff", lines.join("\r\n"), "\r\n"], { type: "text/csv" }));
+      link.download = button.dataset.file;
+      link.click();
+      URL.revokeObjectURL(link.href);
+      said.textContent = "Saved";
+    });
+  }
 })();

@@ -224,19 +224,38 @@ def test_equal_folders_give_equal_charts_in_any_order_of_work(tmp_path: Path) ->
     assert both[0] == both[1] and len(both[0]) == 3
 
 
-def test_a_label_keeps_its_colour_and_no_two_look_alike(folder: Folder) -> None:
-    labels = ["category", *(f"label{index}" for index in range(17))]
+BUILT_IN = (
+    *("category", "category-dense", "category-huber", "category-smoothed", "speech", "shuffled-speech", "constant"),
+    *("gaussian-composition", "uniform-random", "low-dim", "bert", "glove", "hadamard", "simplex", "orthogonal-random"),
+    *("scaled:speech", "official:speech", "official:shuffled-speech", "official-as-released:bert"),
+)
+
+
+def test_a_label_looks_the_same_in_every_folder(tmp_path: Path) -> None:
+    mine = "waves:seed=3"
+    seen = []
+    for name, labels in (("one", [mine]), ("two", [*BUILT_IN, mine]), ("three", ["another", mine, "speech"])):
+        folder = Folder(tmp_path / name)
+        for label in labels:
+            folder.train(folder.run(label), [0.1, 0.2])
+        seen.append(styles_of(charts_in(folder.results)))
+    # A dash tells it from another label that the hash gives the same look.
+    assert len({(styles[mine].colour, styles[mine].marker) for styles in seen}) == 1
+    assert seen[1]["speech"] == seen[2]["speech"]
+    assert seen[1]["category"].colour == "#000000" and [name for name in seen[1] if seen[1][name].bold] == ["category"]
+    assert len({(style.colour, style.marker) for name, style in seen[1].items() if name != mine}) == len(BUILT_IN)
+
+
+def test_settings_and_labels_of_one_look_differ_in_their_dashes(folder: Folder) -> None:
+    labels = [f"label{index}" for index in range(20)]
     for label in labels:
-        folder.train(folder.run(label), [0.1, 0.2])
         folder.measure(folder.run(label), "data-efficiency", {"1%": 0.3})
     folder.measure(folder.run("label3", recipe=Recipe(name="short", epochs=3)), "data-efficiency", {"1%": 0.3})
     styles = styles_of(charts_in(folder.results))
-    assert set(labels) < set(styles)
-    assert styles["category"].colour == "#000000" and styles["category"].bold
-    assert not any(style.bold for name, style in styles.items() if not name.startswith("category"))
-    assert styles["label3"].colour == styles["label3 (a)"].colour == styles["label3 (b)"].colour
-    looks = [(styles[name].colour, styles[name].dash, styles[name].marker) for name in labels]
-    assert len(set(looks)) == len(labels)
+    assert styles["label3 (a)"].colour == styles["label3 (b)"].colour
+    assert styles["label3 (a)"].marker == styles["label3 (b)"].marker
+    looks = [(style.colour, style.dash, style.marker) for style in styles.values()]
+    assert len(set(looks)) == len(looks) == 21
 
 
 def test_charts_of_some_labels_alone(folder: Folder) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import csv
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -69,6 +70,67 @@ def lines(page: Any, chart: str) -> list[str]:
     page.wait_for_selector(f"figure[data-chart^={chart}] .main-svg")
     panel = f"document.querySelector('figure[data-chart^={chart}] .plot')"
     return page.evaluate(f"{panel}.data.filter((one) => one.name).map((one) => one.name)")
+
+
+def test_the_first_sentences_have_the_numbers_of_the_tables(browser: Any, report: Path) -> None:
+    with opened(browser, report) as page:
+        assert page.title().startswith("cifar10-attacks ") and page.locator("h1").inner_text() == "cifar10-attacks"
+        sentences = page.locator(".sentences li[data-column]")
+        assert sentences.locator("b").all_inner_texts() == [
+            "Accuracy",
+            "Robustness under the paper's iterative attack",
+            "Robustness, worst of many adaptive attacks",
+            "Speed of learning",
+        ]
+        for sentence in sentences.all():
+            evaluator, _, score = sentence.get_attribute("data-column").partition("/")
+            table = page.locator("#tables details.table").filter(
+                has=page.get_by_role("heading", name=evaluator, exact=True, include_hidden=True)
+            )
+            headings = [text.strip().split(" ")[0] for text in table.locator("thead th").all_text_contents()]
+            names, values = (sentence.locator(one).all_inner_texts() for one in ("strong", ".value"))
+            assert len(names) == len(values) == 2
+            for name, value in zip(names, values, strict=True):
+                row = table.locator(f"tbody tr[data-label={name}]")
+                cell = row.locator("th, td").nth(headings.index(score)).text_content()
+                assert " ".join(cell.split()) == " ".join(value.removesuffix(" %").removesuffix(" epochs").split())
+        # All labels are beside category, a column for each question.
+        forest = page.locator(".forest")
+        assert forest.locator("thead th").count() == 5
+        assert forest.locator("tbody th").all_inner_texts() == ["speech", "uniform-random", "low-dim", "constant"]
+        first = forest.locator("tbody tr", has_text="speech").locator("td svg").first
+        assert first.get_attribute("aria-label").startswith("-5.9 [")
+
+
+def test_what_is_chosen_lives_in_the_address(browser: Any, report: Path) -> None:
+    with opened(browser, report) as page:
+        page.get_by_role("checkbox", name="constant").uncheck()
+        page.get_by_role("checkbox", name="low-dim").uncheck()
+        assert page.url.endswith("#&label=category&label=speech&label=uniform-random")
+        page.locator("nav a", has_text="Leaderboard").click()
+        page.wait_for_function("location.hash.startsWith('#leaderboard&')")
+        address = page.url
+    with opened(browser, report) as page:
+        page.goto(address)
+        page.reload()
+        assert page.locator("#chosen").inner_text() == "3 of 5 labels"
+        assert set(rows(page)) == {"category", "speech", "uniform-random"}
+        page.get_by_role("button", name="All", exact=True).click()
+        assert page.url == f"{report.as_uri()}#leaderboard"
+
+
+def test_a_table_is_copied_and_saved_as_it_is_shown(browser: Any, report: Path) -> None:
+    with opened(browser, report) as page:
+        page.get_by_role("checkbox", name="constant").uncheck()
+        section = page.locator("#leaderboard")
+        with page.expect_download() as download:
+            section.get_by_role("button", name="Save as CSV").click()
+        assert download.value.suggested_filename == "leaderboard.csv"
+        table = list(csv.reader(download.value.path().read_text(encoding="utf-8-sig").splitlines()))
+        assert [line[table[0].index("label")] for line in table[1:]] == rows(page)
+        section.get_by_role("button", name="Copy").click()
+        copied = [line.split("\t") for line in page.evaluate("String(getSelection())").splitlines() if line.strip()]
+        assert len(copied) >= len(table)
 
 
 def test_columns_are_sorted_by_their_headings(browser: Any, report: Path) -> None:

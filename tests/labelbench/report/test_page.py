@@ -139,8 +139,8 @@ def test_nothing_is_fetched_and_only_known_scripts_may_run(published: str) -> No
 def test_equal_folders_give_equal_bytes(tmp_path: Path) -> None:
     pages = []
     for name in ("one", "two"):
-        shutil.copytree(PUBLISHED / "digits-quick", tmp_path / name)
-        pages.append(report_of(Results(tmp_path / name)))
+        shutil.copytree(PUBLISHED / "digits-quick", tmp_path / name / "digits-quick")
+        pages.append(report_of(Results(tmp_path / name / "digits-quick")))
     assert pages[0] == pages[1]
 
 
@@ -161,6 +161,8 @@ def fill(results: Results, name: str, note: str) -> None:
         scores = (Score.share("nearest", 5, 10, note=note), Score("other", None, note=note))
         cell = Cell(run, f"accuracy:{name}", 1)
         results.save_measurement(cell, Measurement(scores), {"evaluator": {"settings": {"a": note}}, **facts})
+        plain = Measurement((Score.share("nearest", 7, 10, note=note),))
+        results.save_measurement(Cell(run, "accuracy", 1), plain, {"evaluator": {"settings": {}}, **facts})
         arrays = {"tsne": np.zeros((1, 3, 2)), "classes": np.arange(3), "shares": np.ones(1)}
         found = Measurement((Score.share("knn/100%", 5, 10),), arrays)
         results.save_measurement(Cell(run, "feature-views", 1), found, {"evaluator": {"settings": {}}, **facts})

@@ -13,14 +13,17 @@ import pytest
 from hypothesis import given, settings
 
 from labelbench.api import planned
+from labelbench.claims.files import paper_claims
 from labelbench.cli import cli
 from labelbench.commands.options import suite_of
+from labelbench.leaderboard.leaderboard import Leaderboard
 from labelbench.machine.hardware import cpp_compiler
 from labelbench.machine.numerics import resolve_numerics
 from labelbench.optimizers import SGD, Muon
 from labelbench.recipes import RECIPES, Recipe
 from labelbench.registry import evaluator
 from labelbench.report.repeat import SUITE_FILE, Repeat, repeats_of
+from labelbench.report.summary import claim_views
 from labelbench.results.reading import read
 from labelbench.results.records import Cell
 from labelbench.results.store import Results
@@ -51,6 +54,25 @@ def cell_of(run: RunSpec, name: str) -> Cell:
     """The measurement of a run, or of its labels alone, by an evaluator."""
     made = evaluator(name)
     return Cell(run.of_labels if made.needs(run).labels_alone else run, name, made.version)
+
+
+@pytest.mark.parametrize("name", ["cifar10-attacks", "digits-quick"])
+def test_a_verdict_that_is_open_has_a_command_that_measures_what_it_lacks(name: str, tmp_path: Path) -> None:
+    contents = read(Results(PUBLISHED / name))
+    board = Leaderboard.of(contents)
+    views = claim_views(board, paper_claims(), [training.run for training in contents.trainings], "results/repeat")
+    done = {record.cell for record in contents.records}
+    commands = {}
+    for view in views:
+        for verdict, command in view.verdicts:
+            assert (command is not None) == (verdict.outcome == "not decided")
+            if command is not None:
+                commands[command.command] = command
+    assert commands
+    for command in commands.values():
+        plan = plan_of(command, tmp_path)
+        assert len({cell.run.seed for cell in plan.cells}) >= 3 and set(plan.cells) - done
+        assert "category" in {cell.run.label for cell in plan.cells}
 
 
 @pytest.mark.parametrize("name", ["cifar10-attacks", "digits-quick"])
