@@ -307,8 +307,15 @@ class Signature:
 
 
 def expanded(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Values as functions are given them: ``~`` of a path is the home folder."""
-    return {key: value.expanduser() if isinstance(value, Path) else value for key, value in values.items()}
+    """Values as functions are given them: ``~`` of a path is the home folder.
+
+    Raises:
+        InputError: there is none.
+    """
+    try:
+        return {key: value.expanduser() if isinstance(value, Path) else value for key, value in values.items()}
+    except RuntimeError as error:
+        raise InputError(f"a path begins with ~, and there is no such home folder ({error}); write it out") from error
 
 
 def _same(value: Any, default: Any) -> bool:

@@ -11,7 +11,8 @@ from typing import Any, NoReturn
 import click
 
 from labelbench.commands.options import PLUGGED, complete, machine_options, suite_options
-from labelbench.errors import LabelbenchError, UnknownName, one_line
+from labelbench.commands.output import ready_streams
+from labelbench.errors import InputError, LabelbenchError, UnknownName, one_line
 from labelbench.interrupts import watching_for_ctrl_c
 
 INTERRUPTED = 130
@@ -19,7 +20,24 @@ _REFUSED_BY_MACHINE = {errno.ENOSPC, errno.EFBIG, errno.EDQUOT, errno.EROFS, err
 
 
 class _Commands(click.Group):
-    """A group that names near matches of a misspelt command."""
+    """A group that names near matches of a misspelt command, and refuses what no command can use."""
+
+    def parse_args(self, context: click.Context, args: list[str]) -> list[str]:
+        for place, text in enumerate(args):
+            if text == "" or (text.startswith("--") and text.endswith("=")):
+                what = text.rstrip("=") or (
+                    args[place - 1] if place and args[place - 1].startswith("-") else "an argument"
+                )
+                raise InputError(
+                    f"{what} is given nothing (a variable that is not set?); give it a value or leave it out"
+                )
+            try:
+                text.encode()
+            except UnicodeEncodeError:
+                raise InputError(
+                    f"{os.fsencode(text)!r} is not UTF-8, which names are; rename it and try again"
+                ) from None
+        return super().parse_args(context, args)
 
     def resolve_command(
         self, context: click.Context, args: list[str]
@@ -293,8 +311,10 @@ def completion(shell: str) -> None:
 def main() -> NoReturn:
     """Run the command line; every mistake of a user ends in one line and an exit code."""
     try:
+        ready_streams()
         with watching_for_ctrl_c():
             cli(standalone_mode=False)
+        sys.stdout.flush()
     except click.exceptions.Exit as error:
         sys.exit(error.exit_code)
     except click.ClickException as error:
@@ -307,8 +327,9 @@ def main() -> NoReturn:
     except LabelbenchError as error:
         click.echo(f"labelbench: {one_line(error)}", err=True)
         sys.exit(error.exit_code)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except BrokenPipeError:  # the reader has what it wanted
+        for stream in (sys.stdout, sys.stderr):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
         sys.exit(0)
     except OSError as error:
         if error.errno not in _REFUSED_BY_MACHINE:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import os
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -232,8 +233,8 @@ def _entry_points() -> tuple[list[tuple[Origin, EntryPoint]], list[Broken]]:
             continue
         for point in ours:
             origin = Origin(point.name, *_name_and_version(distribution))
-            # The first one on the path is the one that Python imports.
-            found.setdefault((origin.distribution, point.name), (origin, point))
+            # The first one on the path is the one that Python imports; old metadata may spell its name otherwise.
+            found.setdefault((re.sub(r"[-_.]+", "-", origin.distribution).lower(), point.name), (origin, point))
     order = sorted(found.values(), key=lambda pair: (not _is_core(pair[0]), pair[0].distribution, pair[0].plugin))
     return order, damaged
 

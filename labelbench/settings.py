@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -38,6 +39,10 @@ class Settings:
         )
 
 
+# Variables that say where libraries keep what they made, and folders in the cache folder for it.
+_CACHES = {"NUMBA_CACHE_DIR": "numba", "MPLCONFIGDIR": "matplotlib", "TORCHINDUCTOR_CACHE_DIR": "inductor",
+           "HF_HOME": "huggingface"}  # fmt: skip
+
 _current: ContextVar[Settings | None] = ContextVar("labelbench_settings", default=None)
 
 
@@ -48,12 +53,14 @@ def current_settings() -> Settings:
 
 def put_in_force(settings: Settings) -> None:
     """Put ``settings`` in force for the rest of this process."""
+    _cache_elsewhere(settings)
     _current.set(settings)
 
 
 @contextmanager
 def use_settings(settings: Settings) -> Iterator[Settings]:
     """Put ``settings`` in force for the block."""
+    _cache_elsewhere(settings)
     token = _current.set(settings)
     try:
         yield settings
@@ -64,4 +71,18 @@ def use_settings(settings: Settings) -> Iterator[Settings]:
 def _user_cache() -> str:
     import platformdirs
 
-    return platformdirs.user_cache_dir("labelbench", appauthor=False)
+    try:
+        return platformdirs.user_cache_dir("labelbench", appauthor=False)
+    except RuntimeError:  # a user without a home folder, as in some containers
+        return str(Path(tempfile.gettempdir(), f"labelbench-{os.getuid()}"))
+
+
+def _cache_elsewhere(settings: Settings) -> None:
+    """Have libraries that cache in the home folder do so in the cache folder, where there is no such home."""
+    try:
+        home = os.access(Path.home(), os.W_OK)
+    except RuntimeError:
+        home = False
+    if not home:
+        for name, folder in _CACHES.items():
+            os.environ.setdefault(name, str(settings.cache_dir.absolute() / folder))

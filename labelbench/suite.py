@@ -203,7 +203,7 @@ def _table_of(name: str, bases: tuple[str, ...] = ()) -> dict[str, Any]:
         text = resources.files("labelbench").joinpath("suites", f"{name}.toml").read_text(encoding="utf-8")
     else:
         try:
-            text = Path(name).read_text(encoding="utf-8")
+            text = Path(name).read_text(encoding="utf-8-sig")
         except (OSError, UnicodeDecodeError) as error:
             raise InputError(
                 f"suite file {name}: {getattr(error, 'strerror', None) or error}; expected a TOML file, or one of the "

@@ -58,7 +58,7 @@ def load_claims(path: Path) -> Claims:
         UnknownName: a key, kind or attack that a claims file does not have.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(
             f"claims file {path}: {getattr(error, 'strerror', None) or error}; "

@@ -6,13 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
 
 from labelbench.authoring.checking_process import findings_of
 from labelbench.authoring.findings import FAILED, FINE, NOTED, Finding, failures, in_words
 from labelbench.authoring.scaffolding import begin_plugin
 from labelbench.commands.options import settings_of
-from labelbench.commands.output import output_console
+from labelbench.commands.output import error_console, output_console
 from labelbench.errors import InputError, PluginError, UnknownName
 from labelbench.plugins import KINDS, plugins
 from labelbench.settings import use_settings
@@ -69,7 +68,7 @@ def try_plugin(name: str, kind: str | None, options: dict[str, Any], *, dry_run:
                 f"{in_words(suite.datasets)}, and measure {in_words(suite.evaluators)}"
             )
             return 0
-        failed = carry_out_trial(suite, Console(stderr=True), output_console())
+        failed = carry_out_trial(suite, error_console(), output_console())
     click.echo(ADVICE)
     for what, why in failed:
         click.echo(f"failed: {what}: {why}", err=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from labelbench.commands.output import output_console, write_or_print
+from labelbench.commands.output import format_of, output_console, write_or_print
 from labelbench.errors import InputError
 from labelbench.results.reading import read
 from labelbench.results.store import no_results, results_in
@@ -34,7 +34,7 @@ def show_claims(folder: Path, claims_file: Path | None, form: str | None, output
     if form is None and output is None:
         output_console().print(to_rich(claims_alone(board)))
         return
-    write_or_print(export_claims(board, form or "markdown"), output)
+    write_or_print(export_claims(board, format_of(form, output)), output)
 
 
 def write_report_of(folder: Path, output: Path | None, claims_file: Path | None) -> None:

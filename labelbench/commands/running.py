@@ -7,11 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from rich.console import Console
 
 from labelbench.api import carry_out, planned
 from labelbench.commands.options import settings_of, suite_of
-from labelbench.commands.output import output_console, write_or_print
+from labelbench.commands.output import error_console, format_of, output_console, write_or_print
 from labelbench.results.reading import read
 from labelbench.results.store import Results, no_results, results_in
 from labelbench.settings import use_settings
@@ -34,7 +33,7 @@ def run_suite(options: dict[str, Any], *, dry_run: bool) -> int:
         from labelbench.leaderboard.exports import to_rich
         from labelbench.running.progress import Reporter
 
-        errors = Console(stderr=True)
+        errors = error_console()
         with Reporter(errors) as reporter:
             for line in (*plan.notes, _headline(plan), *_untuned(plan.suite)):
                 reporter.line(line)
@@ -95,7 +94,7 @@ def show_leaderboard(folder: Path, form: str | None, output: Path | None, *, exp
             for line in _explanations(board):
                 click.echo(line)
         return
-    write_or_print(export(board, form or "markdown"), output)
+    write_or_print(export(board, format_of(form, output)), output)
 
 
 def _explanations(board: Leaderboard) -> Iterator[str]:

@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from rich.console import Console
 
 from labelbench.commands.options import settings_of, suite_of
-from labelbench.commands.output import output_console
+from labelbench.commands.output import error_console, output_console
 from labelbench.errors import InputError
 from labelbench.settings import use_settings
 from labelbench.tunings import Grid, Tuning
@@ -52,7 +51,7 @@ def tune_suite(
         )
         if dry_run:
             return 0
-        with Reporter(Console(stderr=True)) as reporter:
+        with Reporter(error_console()) as reporter:
             overwrite = options["overwrite"] == "always"
             outcome = Runner(plan, results, reporter, overwrite=overwrite, jobs=options["jobs"]).run()
     found = trials.found(results)

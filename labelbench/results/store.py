@@ -42,6 +42,10 @@ class Results:
     """
 
     def __init__(self, folder: Path) -> None:
+        try:
+            str(folder).encode()
+        except UnicodeEncodeError:
+            raise InputError(f"results path {str(folder)!a} is not UTF-8; name another folder") from None
         if folder.exists() and not folder.is_dir():
             raise InputError(f"results path {folder} is a file; expected a folder (--results DIR)")
         self.folder = folder

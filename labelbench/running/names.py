@@ -38,8 +38,10 @@ def named_once(suite: Suite) -> tuple[Suite, tuple[str, ...]]:
         if name != short
     ]
     renamed = {axis: tuple(dict.fromkeys(same.values())) for axis, same in names.items()}
+    # Of names that mean the same the first says how it is trained.
+    recipes = {plugins().canonical("label", name): how for name, how in reversed(suite.recipes)}
     headline = tuple(dict.fromkeys(_column(column, names["evaluators"]) for column in suite.headline))
-    return replace(suite, headline=headline, **renamed), tuple(notes)  # type: ignore[arg-type]
+    return replace(suite, headline=headline, recipes=tuple(recipes.items()), **renamed), tuple(notes)  # type: ignore[arg-type]
 
 
 def _described(name: str) -> Dataset | None:

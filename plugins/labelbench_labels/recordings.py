@@ -55,6 +55,9 @@ class Recording:
 def read_audio(file: Path | bytes, what: str) -> tuple[np.ndarray, int]:
     """The sound of a file, as 16-bit mono: channels are averaged, finer samples are rounded.
 
+    Samples of floating point may lie beyond the range of others. A recording that does is brought back into it as a
+    whole, which changes no decibel of a label, since those are told below the loudest.
+
     Args:
         file: a path, or the content of a file; any format of libsndfile.
         what: names the file in messages.
@@ -80,8 +83,16 @@ def read_audio(file: Path | bytes, what: str) -> tuple[np.ndarray, int]:
         raise InputError(
             f"{what} holds {'no sound' if not len(values) else 'values that are not finite'}; record it again"
         )
-    samples = np.clip(np.rint(values.mean(axis=1) * 32768), -32768, 32767).astype(np.int16)
-    return samples, int(rate)
+    mono = values.mean(axis=1)
+    loudest = np.abs(mono).max()
+    if loudest > 1:
+        mono /= loudest
+    if values.any() and not np.rint(mono * 32768).any():
+        raise InputError(
+            f"{what} is silent once its {values.shape[1]} channels are averaged (they cancel out, or are too quiet); "
+            "record it again in mono"
+        )
+    return np.clip(np.rint(mono * 32768), -32768, 32767).astype(np.int16), int(rate)
 
 
 def shipped(class_names: Sequence[str]) -> list[Recording]:
@@ -147,6 +158,14 @@ def from_folder(folder: Path, class_names: Sequence[str], language: str | None =
     missing = [name for name in class_names if not found[name]]
     if missing:
         index = list(class_names).index(missing[0])
+        read = {path.name for paths in files.values() for path in paths}
+        named = {path.name for path in folder.iterdir() if _key(path.stem) in (_key(missing[0]), str(index))}
+        others = sorted(named - read)
+        if others:
+            raise InputError(
+                f"{folder} holds {others[0]} for {missing[0]!r}, which is no kind of sound that can be read; expected "
+                "WAV, FLAC, OGG or MP3: convert it"
+            )
         raise InputError(
             f"{folder} holds no recording of {_listed(missing)}; expected a file such as "
             f"{missing[0].replace(' ', '_')}.wav or {index}.wav, one for each class"

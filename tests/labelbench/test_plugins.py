@@ -313,6 +313,16 @@ def test_a_name_of_the_core_stays_the_core_s(site: Site) -> None:
     assert f"label {name!r} is built in" in found.reason("taker")
 
 
+def test_old_metadata_under_another_spelling_counts_once(site: Site) -> None:
+    info = site.folder / "zzz.Good.egg-info"
+    info.mkdir()
+    (info / "PKG-INFO").write_text("Metadata-Version: 2.1\nName: zzz_Good\nVersion: 0.9\n")
+    (info / "entry_points.txt").write_text("[labelbench]\nzzz-good = zzz_good_module\n")
+    found = site.look()
+    assert set(found.labels) == {"good"}
+    assert found.broken == []
+
+
 def test_a_distribution_that_is_on_the_path_twice_counts_once(site: Site, tmp_path: Path) -> None:
     again = Site(tmp_path / "again")
     again.folder.mkdir()

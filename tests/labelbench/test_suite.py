@@ -65,6 +65,13 @@ def test_wrong_files_are_refused_in_words(tmp_path: Path, text: str, message: st
     assert message.format(file=file) in str(caught.value)
 
 
+def test_a_file_of_an_editor_that_marks_its_encoding_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    text = 'dataset = "digits"\nlabel = "category"\nbackbone = "resnet8"\nevaluator = "accuracy"\n'
+    path.write_text(text, encoding="utf-8-sig")
+    assert Suite.load(str(path)).labels == ("category",)
+
+
 def test_files_that_are_not_there_or_not_text_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"nowhere\.toml: No such file"):
         Suite.load(str(tmp_path / "nowhere.toml"))

@@ -17,6 +17,7 @@ from labelbench import InputError, MachineError
 from labelbench.registry import find_dataset
 from labelbench_labels import recordings
 from labelbench_labels.recordings import from_folder, manifest, read_audio, shipped
+from labelbench_labels.spectrograms import spectrogram
 
 WORDS = ("oak tree", "cat", "dog")
 SOUND = np.arange(-500, 500, dtype=np.int16)
@@ -46,7 +47,7 @@ def test_16_bit_mono_is_read_as_it_is(samples: np.ndarray, kind: str) -> None:
 def test_channels_are_averaged_and_finer_samples_rounded() -> None:
     stereo = np.array([[100, 300], [-7, -9]], dtype=np.int16)
     np.testing.assert_array_equal(read_audio(content(stereo, format="WAV"), "it")[0], [200, -8])
-    fine = np.array([0.4, 0.6, -0.6, 40_000.0, -40_000.0]) / 32768
+    fine = np.array([0.4, 0.6, -0.6, 32767.4, -32768.0]) / 32768
     read = read_audio(content(fine, format="WAV", subtype="DOUBLE"), "it")[0]
     np.testing.assert_array_equal(read, [0, 1, -1, 32767, -32768])
 
@@ -99,6 +100,33 @@ def test_classes_named_by_numbers_go_by_name(tmp_path: Path) -> None:
     put(tmp_path, "0.wav", "1.wav", "2.wav", "3.wav")
     found = from_folder(tmp_path, ["3", "1", "2"])
     assert [recording.source["file"] for recording in found] == ["3.wav", "1.wav", "2.wav"]
+
+
+@pytest.mark.parametrize("gain", [1.0, 2.5, 100.0])
+def test_a_recording_beyond_the_range_is_brought_back_as_a_whole(gain: float) -> None:
+    tone = np.sin(np.linspace(0, 400, 22_050)) * np.linspace(0.1, 1, 22_050)
+    file = io.BytesIO()
+    soundfile.write(file, gain * tone, 22_050, "FLOAT", format="WAV")
+    samples, _ = read_audio(file.getvalue(), "it")
+    assert np.abs(samples / 32768 - tone / max(1.0, np.abs(gain * tone).max()) * gain).max() < 1e-4
+    # A label is told in decibels below the loudest: the same for every gain.
+    whole, _ = read_audio(content(np.rint(tone * 32767).astype(np.int16), 22_050, format="WAV"), "it")
+    assert np.abs(spectrogram(samples, 22_050, 64) - spectrogram(whole, 22_050, 64)).max() < 0.5
+
+
+def test_channels_that_cancel_out_are_told_from_classes_that_sound_the_same() -> None:
+    tone = np.sin(np.linspace(0, 400, 8000))
+    file = io.BytesIO()
+    soundfile.write(file, np.stack([tone, -tone], axis=1), 16_000, "PCM_16", format="WAV")
+    with pytest.raises(InputError, match="it is silent once its 2 channels are averaged"):
+        read_audio(file.getvalue(), "it")
+
+
+def test_a_kind_of_file_that_cannot_be_read_is_named_and_not_called_missing(tmp_path: Path) -> None:
+    put(tmp_path, "dog.flac")
+    (tmp_path / "cat.m4a").write_bytes(b"x")
+    with pytest.raises(InputError, match=r"holds cat\.m4a for 'cat', which is no kind of sound that can be read"):
+        from_folder(tmp_path, ("cat", "dog"))
 
 
 @pytest.mark.parametrize(

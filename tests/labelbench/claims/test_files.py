@@ -36,7 +36,7 @@ margin = 0.005
 
 def test_a_claims_file_of_ones_own(tmp_path: Path) -> None:
     file = tmp_path / "my.toml"
-    file.write_text(OWN)
+    file.write_text(OWN, encoding="utf-8-sig")
     means = {"npy:mine.npy": 0.95, "category": 0.9, "official:speech": 0.9}
     records = [one for label, mean in means.items() for one in made_up.seeds(label, "accuracy", {"nearest": mean}, 4)]
     found = build(records, claims=load_claims(file)).verdicts
