@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from labelbench.evaluation.needs import Needs
     from labelbench.evaluation.scores import Measurement, Score, wilson_interval
     from labelbench.evaluation.shown import Axes, Curve, Headline, Scatter, Section, Strip
+    from labelbench.exchange.loading import load_network
     from labelbench.hookspecs import hookimpl
     from labelbench.images.fitting import ImageFit
     from labelbench.images.folders import ImageFolder
@@ -93,6 +94,7 @@ _HOME = {
     "frozen": "attacks.freezing",
     "hookimpl": "hookspecs",
     "label": "registry",
+    "load_network": "exchange.loading",
     "load_results": "api",
     "loss_named": "attacks.losses",
     "run": "api",
@@ -150,6 +152,7 @@ __all__ = [
     "frozen",
     "hookimpl",
     "label",
+    "load_network",
     "load_results",
     "loss_named",
     "run",

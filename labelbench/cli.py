@@ -296,6 +296,34 @@ def try_name(name: str, kind: str | None, dry_run: bool, **options: Any) -> None
     sys.exit(try_plugin(name, kind, options, dry_run=dry_run))
 
 
+@cli.command(epilog="Example: labelbench export results/quick --label speech --seed 0 --format onnx --output speech")
+@click.argument("folder", type=click.Path(path_type=Path), metavar="DIR")
+@click.option("--label", metavar="NAME", help="Of the training, if the folder holds several.")
+@click.option("--backbone", metavar="NAME", help="Of the training.")
+@click.option("--dataset", metavar="NAME", help="Of the training.")
+@click.option("--seed", type=int, help="Of the training.")
+@click.option("--id", metavar="ID", help="Of the training: the ten digits at the end of its folder's name.")
+@click.option("--format", "form", default="safetensors", show_default=True, metavar="safetensors|onnx|torch")
+@click.option(
+    "--output", type=click.Path(path_type=Path), metavar="DIR", required=True, help="Folder to write the network to."
+)
+@machine_options
+def export(folder: Path, form: str, output: Path, **options: Any) -> None:
+    """Write a trained network for use elsewhere, with its labels and a model card."""
+    from labelbench.commands.networks import export_network
+
+    export_network(folder, form, output, options)
+
+
+@cli.command(epilog="Example: labelbench cite results/quick")
+@click.argument("folder", type=click.Path(path_type=Path), metavar="[DIR]", required=False)
+def cite(folder: Path | None) -> None:
+    """Print what to cite as BibTeX: the tool, the paper, and what the labels of a results folder are made from."""
+    from labelbench.commands.information import show_citations
+
+    show_citations(folder)
+
+
 @cli.command()
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 def completion(shell: str) -> None:

@@ -33,6 +33,14 @@ _ANOTHER = "name another model: bert:MODEL or bert:FOLDER"
 _NOTES = ("_name_or_path", "architectures", "dtype", "torch_dtype", "transformers_version")
 
 
+CITATION = """@inproceedings{devlin2019bert,
+  title     = {{BERT}: Pre-training of Deep Bidirectional Transformers for Language Understanding},
+  author    = {Devlin, Jacob and Chang, Ming-Wei and Lee, Kenton and Toutanova, Kristina},
+  booktitle = {Proceedings of NAACL-HLT},
+  year      = {2019}
+}"""
+
+
 class Bert:
     """Last hidden state of a language model, or of a folder with one, for each class name, 0 to 80 (section 3.1).
 
@@ -60,6 +68,7 @@ class Bert:
         return LabelSet(
             targets,
             provenance={
+                "citation": CITATION,
                 "recipe": "last hidden state of [CLS] word [SEP]",
                 "model": model_name,
                 "weights_sha256": weights,

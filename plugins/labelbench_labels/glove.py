@@ -29,6 +29,14 @@ _ANOTHER = "another file: glove:PATH"
 Words = Literal["first", "mean"]
 
 
+CITATION = """@inproceedings{pennington2014glove,
+  title     = {{GloVe}: Global Vectors for Word Representation},
+  author    = {Pennington, Jeffrey and Socher, Richard and Manning, Christopher D.},
+  booktitle = {Proceedings of EMNLP},
+  year      = {2014}
+}"""
+
+
 class Glove:
     """Word vector of each class name, raw; words=mean for all words of longer names (section 4.2).
 
@@ -59,6 +67,7 @@ class Glove:
         return LabelSet(
             targets,
             provenance={
+                "citation": CITATION,
                 "recipe": "word vectors",
                 "file": vectors.path.name,
                 "sha256": vectors.sha256,

@@ -23,6 +23,18 @@ if TYPE_CHECKING:
 
 TTS = Literal["espeak", "gtts"]
 # What may be said beside each source of sound.
+_CITATIONS = {
+    "espeak": """@software{espeakng,
+  title  = {{eSpeak NG}},
+  author = {{The eSpeak NG contributors}},
+  url    = {https://github.com/espeak-ng/espeak-ng}
+}""",
+    "gtts": """@software{gtts,
+  title  = {{gTTS}: Google Text-to-Speech},
+  author = {Durette, Pierre Nicolas},
+  url    = {https://github.com/pndurette/gTTS}
+}""",
+}
 _COMPANIONS = {"wav": {"wav", "lang"}, "espeak": {"tts", "voice"}, "gtts": {"tts", "lang", "tld"}, "shipped": set()}
 
 
@@ -67,6 +79,7 @@ class Speech:
                 "words": words,
                 "pipeline": dict(PIPELINE),
                 "librosa": version("librosa"),
+                **({"citation": _CITATIONS[source]} if source in _CITATIONS else {}),
             },
         )
 

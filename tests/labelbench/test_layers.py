@@ -47,6 +47,11 @@ MAY_IMPORT: dict[str, set[str]] = {
     "tuning": {
         *("errors", "values", "files", "recipes", "toml", "tunings", "runs", "suite", "results", "running"),
     },
+    "citations": set(),
+    "exchange": {
+        *("errors", "files", "datasets", "labels", "networks", "runs", "machine", "training", "results", "running"),
+        "citations",
+    },
     "claims": {"errors", "recipes", "results"},
     "leaderboard": {"errors", "runs", "machine", "evaluation", "results", "claims"},
     "charts": {
@@ -66,7 +71,20 @@ MAY_IMPORT: dict[str, set[str]] = {
     "testing": {"authoring"},
     "commands": {
         *("errors", "arguments", "settings", "files", "datasets", "labels", "runs", "suite", "plugins", "registry"),
-        *("machine", "tunings", "tuning", "results", "running", "claims", "leaderboard", "charts", "report", "api"),
+        *(
+            "machine",
+            "tunings",
+            "tuning",
+            "results",
+            "running",
+            "claims",
+            "citations",
+            "exchange",
+            "leaderboard",
+            "charts",
+            "report",
+            "api",
+        ),
         "authoring",
     },
     "cli": {"errors", "interrupts", "commands"},

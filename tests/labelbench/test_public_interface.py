@@ -60,6 +60,7 @@ PUBLIC = [
     "frozen",
     "hookimpl",
     "label",
+    "load_network",
     "load_results",
     "loss_named",
     "run",

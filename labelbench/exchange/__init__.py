@@ -1,0 +1,1 @@
+"""Networks that leave labelbench for elsewhere, and networks from elsewhere that are measured by it."""
