@@ -235,6 +235,22 @@ def plot_figures(**options: Any) -> None:
 
 
 @cli.command()
+@click.argument("name", metavar="NAME", shell_complete=complete("datasets"))
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Draw some images of every class: .png, .svg or .pdf.",
+)
+@machine_options
+def data(name: str, output: Path | None, **options: Any) -> None:
+    """Look at a data set: its images, classes and sizes, and what is odd about it, such as equal images."""
+    from labelbench.commands.data import show_data
+
+    show_data(name, output, options)
+
+
+@cli.command()
 @click.argument("name", metavar="NAME", shell_complete=complete("labels"))
 @machine_options
 def fetch(name: str, **options: Any) -> None:

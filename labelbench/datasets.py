@@ -11,6 +11,7 @@ from labelbench.errors import InputError, PluginError
 from labelbench.images.arrays import Report
 from labelbench.images.cache import ImageCache
 from labelbench.images.listing import reading_errors
+from labelbench.images.look import Look
 from labelbench.images.source import ImageSource
 from labelbench.settings import current_settings
 
@@ -75,6 +76,8 @@ class Images:
         mean, std: of each channel (red, green, blue) of pixels in [0, 1], for normalisation; std is at least 1/255
             where it is measured.
         source: what was read, in words.
+        look: what is odd about them; None if nobody has looked.
+        notes: what a reader of results on them must know, a sentence each.
     """
 
     train: Split
@@ -83,6 +86,8 @@ class Images:
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
     source: str
+    look: Look | None = None
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -96,6 +101,8 @@ class Dataset:
         flip: whether mirrored images still show their class, so that training may flip them.
         validation_share: share of the training images kept for validation, 0 to 1 (paper: 5,000 of 50,000).
         mean, std: of each channel of pixels in [0, 1], for normalisation; None to measure them on the training images.
+        by_pixels: whether its name does not say for certain which images it has, as a path does not: their fingerprint
+            is then part of the identity of every run on them.
         source: finds the images, by the settings in force; called with a function that is told what is being done and
             how much of it is done, 0 to 1. Raises :class:`labelbench.Unavailable` where they are not here and may not,
             or could not, be fetched. None for a description alone.
@@ -108,6 +115,7 @@ class Dataset:
     validation_share: float = 0.1
     mean: tuple[float, float, float] | None = None
     std: tuple[float, float, float] | None = None
+    by_pixels: bool = False
     source: Callable[[Report], ImageSource] | None = field(default=None, compare=False, repr=False)
 
     @property
@@ -145,7 +153,8 @@ class Dataset:
             report: called with what is being done (downloading, decoding) and how much of it is done, 0 to 1.
 
         Raises:
-            InputError: they are not what this description says, or it has none; the message names the file.
+            InputError: they are not what this description says, it has none, or no result on them would mean anything;
+                the message says why.
             PluginError: the source gave something else than images.
             Unavailable: they are not here, and may not or could not be fetched.
             MachineError: they cannot be read, or the cache cannot be written.
@@ -156,6 +165,9 @@ class Dataset:
             source = self.found(report)
             cache = ImageCache(current_settings().cache_dir)
             stored = cache.load(kind, source, self.class_names, self.image_size, report)
+        meaningless = stored.look.meaningless()
+        if meaningless:
+            raise InputError(f"data set {self.name} has {meaningless}")
         return Images(
             train=Split(*stored.arrays.train),
             test=Split(*stored.arrays.test),
@@ -163,4 +175,6 @@ class Dataset:
             mean=self.mean or stored.mean,
             std=self.std or stored.std,
             source=source.description,
+            look=stored.look,
+            notes=(*source.notes, *stored.look.notes(self.class_names)),
         )

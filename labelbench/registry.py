@@ -55,6 +55,16 @@ def find_dataset(name: str) -> Dataset:
     return replace(_made("dataset", name, Dataset)[1], name=name)
 
 
+def pixels_of(name: str) -> str | None:
+    """The fingerprint of a data set's images where it is part of the identity of runs, else None.
+
+    Raises:
+        LabelbenchError: as :func:`find_dataset` and :meth:`labelbench.Dataset.images` do.
+    """
+    dataset = find_dataset(name)
+    return dataset.fingerprint if dataset.by_pixels else None
+
+
 def backbone(name: str, size: tuple[int, int]) -> nn.Module:
     """Build a fresh backbone ``NAME`` or ``NAME:ARGUMENT`` for images of ``(height, width)`` pixels.
 

@@ -14,6 +14,8 @@ from typing import Any
 from labelbench.recipes import Recipe
 from labelbench.values import differences, digest_of
 
+# What file managers leave in folders, besides what a dot hides.
+_CLUTTER = ("Thumbs.db", "desktop.ini")
 NUMERICS_MODES = ("exact", "fast")
 
 
@@ -54,7 +56,8 @@ class RunSpec:
             images, taken after the validation images).
         recipe: how it is trained.
         numerics: how numbers are computed.
-        files: ``(path, SHA-256)`` of each file or folder that the names mention.
+        files: ``(path, SHA-256)`` of each file or folder that label and backbone mention; and, where the name of the
+            data set does not say for certain which images it has, that name with the fingerprint of their pixels.
 
     >>> run = RunSpec("digits", "speech", "resnet8", 0)
     >>> run == RunSpec.of("digits", "speech", "resnet8", 0), run.id == RunSpec.of("digits", "speech", "resnet8", 1).id
@@ -76,9 +79,14 @@ class RunSpec:
         object.__setattr__(self, "train_fraction", float(self.train_fraction))
 
     @staticmethod
-    def of(dataset: str, label: str, backbone: str, seed: int, **rest: Any) -> RunSpec:
-        """A spec with ``files`` filled in from the names."""
-        return RunSpec(dataset, label, backbone, seed, files=_files_of(dataset, label, backbone), **rest)
+    def of(dataset: str, label: str, backbone: str, seed: int, *, pixels: str | None = None, **rest: Any) -> RunSpec:
+        """A spec with ``files`` filled in from the names.
+
+        Args:
+            dataset, label, backbone, seed, rest: fields of the spec.
+            pixels: the fingerprint of the images, where it is part of the identity.
+        """
+        return RunSpec(dataset, label, backbone, seed, files=_files_of(dataset, pixels, label, backbone), **rest)
 
     @cached_property
     def id(self) -> str:
@@ -98,7 +106,7 @@ class RunSpec:
             self.label,
             "",
             self.label_seed or 0,
-            files=_files_of(self.dataset, self.label),
+            files=_files_of(self.dataset, dict(self.files).get(self.dataset), self.label),
         )
 
     @property
@@ -164,38 +172,39 @@ def mentioned_in(name: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys([argument, *re.split(r"[:,=]", argument)])) if colon else ()
 
 
-def named_files(name: str, *, bare_folders: bool = False) -> dict[str, str]:
-    """SHA-256 of each file or folder that the argument of a name mentions.
+def named_files(name: str) -> dict[str, str]:
+    """SHA-256 of each file or folder that the argument of a label or backbone mentions.
 
     A part of the argument (between ``:``, ``,`` and ``=``) counts if it is an existing file, or an existing folder
-    written with a slash or after ``=``; the part after the first colon counts as a whole as well, since paths may hold
-    any of these.
-
-    Args:
-        name: of a data set, label or backbone.
-        bare_folders: whether any other folder counts too. It does not for labels: a folder ``speech`` that
-            happens to be here is not what ``official:speech`` means.
+    written with a slash or after ``=`` (a folder ``speech`` that happens to be here is not what ``official:speech``
+    means); the part after the first colon counts as a whole as well, since paths may hold any of these.
     """
     hashes = {}
     values = re.findall(r"=([^:,=]+)", name.partition(":")[2])
     for part in mentioned_in(name):
         # As pathlib does it, but a ~ that is nobody's home stays what it is.
         path = Path(os.path.expanduser(part))  # noqa: PTH111
-        if part and (path.is_file() or ((bare_folders or "/" in part or part in values) and path.is_dir())):
+        if part and (path.is_file() or (("/" in part or part in values) and path.is_dir())):
             hashes[part] = _sha256_of(path, _state_of(path))
     return hashes
 
 
-def _files_of(dataset: str, *names: str) -> tuple[tuple[str, str], ...]:
-    hashes = named_files(dataset, bare_folders=True)
+def _files_of(dataset: str, pixels: str | None, *names: str) -> tuple[tuple[str, str], ...]:
+    hashes = {dataset: pixels} if pixels else {}
     for name in names:
         hashes |= named_files(name)
     return tuple(sorted(hashes.items()))
 
 
 def _state_of(path: Path) -> tuple[tuple[str, int, int], ...]:
-    """Name, size and time of every file at or below ``path``: what tells whether a hash is still good."""
-    files = [path] if path.is_file() else sorted(item for item in path.rglob("*") if item.is_file())
+    """Name, size and time of every file at or below ``path``: what tells whether a hash is still good.
+
+    Links are followed; what file managers leave behind does not count.
+    """
+    files = [path]
+    if path.is_dir():
+        found = (Path(folder, name) for folder, _, names in os.walk(path, followlinks=True) for name in names)
+        files = sorted(file for file in found if not file.name.startswith(".") and file.name not in _CLUTTER)
     state = []
     for item in files:
         info = item.stat()

@@ -32,11 +32,12 @@ from labelbench.images.arrays import (
     pixel_hash,
     pixel_order,
 )
+from labelbench.images.look import Look
 from labelbench.images.source import ImageSource
 
 # Raised when equal sources would be stored as other arrays, or their states mean something else; older entries are then
 # made again.
-_FORMAT = 2
+_FORMAT = 3
 _PARTS = ("train", "test")
 # A temporary folder of this age belongs to a process that was killed.
 _ABANDONED_SECONDS = 24 * 3600
@@ -50,12 +51,14 @@ class StoredImages:
         arrays: read-only, images memory-mapped, in pixel order.
         fingerprint: see :func:`labelbench.images.arrays.fingerprint`.
         mean, std: of each channel of the training images.
+        look: what is odd about them.
     """
 
     arrays: ImageArrays
     fingerprint: str
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
+    look: Look
 
 
 class ImageCache:
@@ -136,7 +139,9 @@ class ImageCache:
                 _write_array(made / f"{part}-classes.npy", classes.shape, np.int64, [classes[order]])
             found = _fingerprint(class_names, _mapped(made))
             mean, std = channel_statistics(_mapped(made).train.images)
-            _write_json(made / "images.json", {"mean": mean, "std": std, "sha256": _sha256_of([found, mean, std])})
+            look = Look.at(class_names, _mapped(made)).as_json()
+            described = {"mean": mean, "std": std, "look": look, "sha256": _sha256_of([found, mean, std, look])}
+            _write_json(made / "images.json", described)
             final = self._images_folder(name, found)
             stored = _open(final, class_names, found)
             if stored is None:
@@ -170,11 +175,15 @@ def _open(folder: Path, class_names: Sequence[str], known: str) -> StoredImages 
         arrays = _mapped(folder)
         described = _read_json(folder / "images.json")
         mean, std = ((red, green, blue) for red, green, blue in (described["mean"], described["std"]))
-        if described["sha256"] != _sha256_of([known, mean, std]) or _fingerprint(class_names, arrays) != known:
+        look = Look.of_json(described["look"])
+        if (
+            described["sha256"] != _sha256_of([known, mean, std, described["look"]])
+            or _fingerprint(class_names, arrays) != known
+        ):
             return None
     except (OSError, ValueError, TypeError, KeyError, EOFError):
         return None
-    return StoredImages(arrays, known, mean, std)
+    return StoredImages(arrays, known, mean, std, look)
 
 
 def _mapped(folder: Path) -> ImageArrays:

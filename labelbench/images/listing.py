@@ -6,6 +6,7 @@ import hashlib
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 
 from labelbench.errors import InputError, MachineError, one_line
@@ -58,7 +59,14 @@ def in_utf8(name: str, place: Path) -> str:
 
 
 def content_hash(path: Path) -> str:
-    """SHA-256 of a file's bytes, in hexadecimal."""
+    """SHA-256 of a file's bytes, in hexadecimal; computed again only if the system says that the file was touched."""
+    info = path.stat()
+    # The time of the last change of the entry itself cannot be set back, as that of the content can.
+    return _content_hash(path, (info.st_dev, info.st_ino, info.st_size, info.st_mtime_ns, info.st_ctime_ns))
+
+
+@lru_cache(maxsize=200_000)
+def _content_hash(path: Path, state: tuple[int, ...]) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

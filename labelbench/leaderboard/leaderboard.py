@@ -108,6 +108,7 @@ def build(
     """
     claims = claims or paper_claims()
     current, remarks = newest_versions(records)
+    remarks += _remarks_on_images(current)
     settings = conditions_of(current)
     legend = {each: letter_of(index) for index, each in enumerate(sorted({each for each in settings if each}))}
     groups: dict[Group, dict[str, list[Record]]] = defaultdict(lambda: defaultdict(list))
@@ -228,6 +229,17 @@ def _row(
         flags,
         identity_shown(group, ambiguous),
     )
+
+
+def _remarks_on_images(records: Iterable[Record]) -> list[str]:
+    """What is odd about the images that were measured, each said once."""
+    found = {
+        f"{record.cell.run.dataset}: {note}": None
+        for record in records
+        if record.cell.run.backbone
+        for note in record.facts["images"].get("notes", ())
+    }
+    return list(found)
 
 
 def _value(scores: Mapping[int, Score], unit: str) -> Value:

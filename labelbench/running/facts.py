@@ -32,6 +32,7 @@ def image_facts(images: Images) -> dict[str, Any]:
         "test": len(images.test),
         "mean": list(images.mean),
         "std": list(images.std),
+        "notes": list(images.notes),
     }
 
 

@@ -9,7 +9,7 @@ from labelbench.errors import PluginError, UnknownName, one_line
 from labelbench.evaluation.evaluator import Evaluator, needs_of
 from labelbench.evaluation.needs import Needs
 from labelbench.plugins import plugins
-from labelbench.registry import evaluator, find_dataset
+from labelbench.registry import evaluator, find_dataset, pixels_of
 from labelbench.results.records import Cell
 from labelbench.results.store import Results, failure_file
 from labelbench.running.names import named_once
@@ -136,6 +136,7 @@ def _cell_of(run: RunSpec, name: str, made: Evaluator, need: Needs, suite: Suite
 
 def _runs(suite: Suite, numerics: Numerics) -> Iterator[RunSpec]:
     for dataset in suite.datasets:
+        pixels = pixels_of(dataset)
         for backbone in suite.backbones:
             for seed in suite.seeds:
                 for label in suite.labels:
@@ -144,6 +145,7 @@ def _runs(suite: Suite, numerics: Numerics) -> Iterator[RunSpec]:
                         label,
                         backbone,
                         seed,
+                        pixels=pixels,
                         train_fraction=suite.train_fraction,
                         recipe=suite.recipe_of(label),
                         numerics=numerics,

@@ -10,6 +10,7 @@ from pathlib import Path
 from labelbench.errors import InputError
 from labelbench.files import damaged, read_json
 from labelbench.recipes import Recipe, changed_recipe
+from labelbench.registry import pixels_of
 from labelbench.results.store import Results
 from labelbench.running.planning import Plan, plan_of_trainings
 from labelbench.runs import Numerics, RunSpec
@@ -66,10 +67,12 @@ class Trials:
         )
         known = _known(before, tuning)
         recipes = [_at(recipe, chosen, point) for point in chosen.points]
+        pixels = {dataset: pixels_of(dataset) for dataset in suite.datasets}
         runs = {
             (label, index): tuple(
                 RunSpec.of(
                     *(dataset, label, backbone, seed),
+                    pixels=pixels[dataset],
                     train_fraction=suite.train_fraction,
                     recipe=recipes[index],
                     numerics=numerics,

@@ -29,7 +29,9 @@ def folder(
     names, shape = images.class_names(), images.image_size()
     if fit is None:
         images = ImageFolder(path, ImageFit(shape, None, ground), test, seed)
-    return Dataset(f"folder:{path}", names, shape, flip=flip, source=lambda report: images.source(names, shape))
+    return Dataset(
+        f"folder:{path}", names, shape, flip=flip, by_pixels=True, source=lambda report: images.source(names, shape)
+    )
 
 
 @hookimpl

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 Command = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -352,3 +353,25 @@ def test_names_are_completed(command: Command) -> None:
         check=False,
     )
     assert "plain,category" in done.stdout.splitlines()
+
+
+def test_a_look_at_a_data_set_says_what_is_odd_draws_it_and_is_noted_beside_results(
+    command: Command, images_folder: Path, tmp_path: Path
+) -> None:
+    (images_folder / "test/dark_thing/0.png").write_bytes((images_folder / "train/dark_thing/3.png").read_bytes())
+    looked = command("data", f"folder:{images_folder}", "--output", "images.png")
+    assert looked.returncode == 0, looked.stderr
+    note = "1 of 12 test images (8.3 %) is in the training part too, pixel for pixel"
+    assert f"note: {note}\n" in looked.stdout and "24 training and 12 test images of 32x32 pixels" in looked.stdout
+    assert (tmp_path / "images.png").read_bytes().startswith(b"\x89PNG")
+    args = [{"digits": f"folder:{images_folder}", "0.1": "1"}.get(part, part) for part in SMALL]
+    done = command(*args)
+    assert done.returncode == 0, done.stderr
+    assert f"images: {note}" in (tmp_path / "out" / "leaderboard.md").read_text()
+    # What is not data, and the same pixels in other files, are the same training.
+    (images_folder / "train" / ".DS_Store").write_bytes(b"clutter")
+    for file in images_folder.rglob("*.png"):
+        with Image.open(file) as image:
+            image.save(file, compress_level=1)
+    again = command(*args)
+    assert again.returncode == 0 and "nothing to do" in again.stderr

@@ -49,13 +49,13 @@ def test_a_description_alone_has_no_images():
 
 
 def test_images_come_from_the_source_and_have_one_fingerprint(settings):
-    dataset = described(((PIXELS, CLASSES), (PIXELS[:2], [1, 0])))
+    dataset = described(((PIXELS, CLASSES), (255 - PIXELS[:2], [1, 0])))
     with use_settings(settings):
         images = dataset.images()
         assert dataset.fingerprint == images.fingerprint
     assert (len(images.train), len(images.test), images.source) == (4, 2, "a box of toys")
     assert images.test.classes.tolist() == [0, 1]
-    assert np.array_equal(images.test.images, PIXELS[[1, 0]])
+    assert np.array_equal(images.test.images, 255 - PIXELS[[1, 0]])
 
 
 @pytest.mark.parametrize(

@@ -45,7 +45,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         *("evaluation", "plugins", "registry", "results"),
     },
     "tuning": {
-        *("errors", "values", "files", "recipes", "toml", "tunings", "runs", "suite", "results", "running"),
+        *("errors", "values", "files", "recipes", "toml", "tunings", "runs", "suite", "registry", "results", "running"),
     },
     "citations": set(),
     "exchange": {
@@ -55,7 +55,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "claims": {"errors", "recipes", "results"},
     "leaderboard": {"errors", "runs", "machine", "evaluation", "results", "claims"},
     "charts": {
-        *("errors", "files", "labels", "runs", "machine", "attacks", "training", "evaluation", "registry"),
+        *("errors", "files", "datasets", "labels", "runs", "machine", "attacks", "training", "evaluation", "registry"),
         *("results", "running", "leaderboard"),
     },
     "report": {

@@ -55,18 +55,31 @@ def test_the_content_of_a_named_file_is_part_of_the_identity(tmp_path: Path) -> 
 
 def test_the_content_of_a_named_folder_is_hashed_by_its_files(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("a")
-    before = named_files(f"folder:{tmp_path}")
-    (tmp_path / "b.txt").write_text("b")
-    assert before.keys() == {str(tmp_path)} and named_files(f"folder:{tmp_path}") != before
+    folder, name = tmp_path / "words", f"speech:wav={tmp_path / 'link'}"
+    folder.mkdir()
+    (folder / "a.txt").write_text("a")
+    (tmp_path / "link").mkdir()
+    (tmp_path / "link" / "words").symlink_to(folder)
+    before = named_files(name)
+    for clutter in (".DS_Store", "Thumbs.db"):
+        (folder / clutter).write_text("clutter")
+    assert before.keys() == {str(tmp_path / "link")} and named_files(name) == before
+    (folder / "b.txt").write_text("b")
+    assert named_files(name) != before
 
 
-def test_a_folder_without_a_slash_counts_as_a_data_set_or_a_value(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_pixels_of_a_data_set_are_part_of_the_identity_where_its_name_does_not_say_them() -> None:
+    def run(pixels: str | None) -> RunSpec:
+        return RunSpec.of("folder:a,b", "category", "resnet8", 0, pixels=pixels)
+
+    assert run("1" * 64).files == run("1" * 64).of_labels.files == (("folder:a,b", "1" * 64),)
+    assert run("1" * 64).id != run("2" * 64).id and run(None).files == ()
+
+
+def test_a_folder_without_a_slash_counts_as_a_value(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "speech").mkdir()
     (tmp_path / "speech" / "a.txt").write_text("a")
     monkeypatch.chdir(tmp_path)
-    assert RunSpec.of("folder:speech", "official:speech", "resnet8", 0).files[0][0] == "speech"
     assert RunSpec.of("cifar10", "official:speech", "resnet8", 0).files == ()
     assert RunSpec.of("cifar10", "speech:lang=en,wav=speech", "resnet8", 0).files[0][0] == "speech"
 

@@ -1,0 +1,71 @@
+"""What the command about a data set does: say what is in it, and draw some images of every class."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+
+from labelbench.charts.images import contact_sheet
+from labelbench.charts.labels import picture
+from labelbench.commands.options import settings_of
+from labelbench.datasets import Dataset, Images
+from labelbench.errors import InputError
+from labelbench.files import write_atomic
+from labelbench.registry import find_dataset
+from labelbench.running.progress import Reporter
+from labelbench.settings import use_settings
+
+
+def show_data(name: str, output: Path | None, options: dict[str, Any]) -> None:
+    """Print what a data set holds and what is odd about it; write a contact sheet if it is asked for."""
+    form = output.suffix.removeprefix(".") if output else ""
+    if output and form not in ("png", "svg", "pdf"):
+        raise InputError(f"{output} is no name of a picture; expected one that ends in .png, .svg or .pdf")
+    with use_settings(settings_of(options)), Reporter(Console(stderr=True)) as reporter:
+        dataset = find_dataset(name)
+        reporter.begin(f"data set {name}")
+        images = dataset.images(reporter.update)
+        reporter.end()
+        lines = list(_lines(dataset, images))
+        drawn = picture(contact_sheet(images, dataset.class_names), form) if output else b""
+    width = max(len(what) for what, _ in lines)
+    for what, text in lines:
+        click.echo(f"{what:{width}}  {text}")
+    for note in images.notes:
+        click.echo(f"note: {note}")
+    if not images.notes:
+        click.echo("nothing odd was found")
+    if output:
+        write_atomic(output, drawn)
+        click.echo(str(output))
+
+
+def _lines(dataset: Dataset, images: Images) -> Iterator[tuple[str, str]]:
+    """What is there, as name and text; counts of what is odd are given where they are 0 too."""
+    look = images.look
+    assert look is not None
+    height, width = dataset.image_size
+    yield "data set", f"{dataset.name}, from {images.source}"
+    yield "images", f"{len(images.train):,} training and {len(images.test):,} test images of {width}x{height} pixels"
+    yield (
+        "classes",
+        f"{dataset.num_classes:,}, each with {_range(look.train)} training and {_range(look.test)} test images",
+    )
+    yield "mirrored in training", "yes" if dataset.flip else "no"
+    yield "mean, std", "; ".join(" ".join(f"{value:.4f}" for value in values) for values in (images.mean, images.std))
+    yield "fingerprint", images.fingerprint
+    yield (
+        "in both parts",
+        f"{look.shared:,} of {len(images.test):,} test images are in the training part, pixel for pixel",
+    )
+    yield "equal pairs", f"{look.pairs:,}, of which {look.pairs_relabelled:,} are under different classes"
+    yield "of one colour", f"{look.constant:,}"
+
+
+def _range(counts: tuple[int, ...]) -> str:
+    low, high = min(counts), max(counts)
+    return f"{low:,}" if low == high else f"{low:,} to {high:,}"
