@@ -41,6 +41,8 @@ def run(
     threads: int | None = None,
     compiled: bool | None = None,
     jobs: int = 1,
+    engine: str | None = None,
+    address: str | None = None,
     overwrite: str = "missing",
     results: str | Path | None = None,
     settings: Settings | None = None,
@@ -65,6 +67,8 @@ def run(
         compiled: whether fast numerics compile networks; None where it is known to pay.
         jobs: processes that train and measure at the same time. With more than one, a script must keep its own work
             under ``if __name__ == "__main__"``, as for any use of :mod:`multiprocessing`.
+        engine: ``"local"``, or ``"ray"`` for jobs on the nodes of a Ray cluster, all of which see the results folder.
+        address: of the cluster; None for that of ``RAY_ADDRESS``, or for a Ray of its own on this machine.
         overwrite: ``"missing"`` does what is absent, failed or interrupted; ``"never"`` leaves failures alone;
             ``"always"`` does everything again.
         results: results folder; None for ``results/<name of the suite>``.
@@ -95,13 +99,14 @@ def run(
         train_fraction=train_fraction,
         test_images=test_images,
         numerics=numerics,
+        engine=engine,
     )
     with use_settings(settings) if settings else nullcontext():
         plan, folder = planned(
             chosen, results, device=device, threads=threads, compiled=compiled, jobs=jobs, overwrite=overwrite
         )
         with Reporter(Console(stderr=True, quiet=not progress)) as reporter:
-            done = carry_out(plan, folder, reporter, overwrite=overwrite, jobs=jobs)
+            done = carry_out(plan, folder, reporter, overwrite=overwrite, jobs=jobs, address=address)
             done.write_pages(reporter)
     return ScoreTable.of(done.contents, done.board)
 
@@ -175,16 +180,21 @@ class Done:
         return page, report
 
 
-def carry_out(plan: Plan, results: Results, reporter: Reporter, *, overwrite: str, jobs: int = 1) -> Done:
-    """Do what a plan says is missing.
+def carry_out(
+    plan: Plan, results: Results, reporter: Reporter, *, overwrite: str, jobs: int = 1, address: str | None = None
+) -> Done:
+    """Do what a plan says is missing, on the engine of its suite.
 
     Raises:
         InputError, MachineError: as :meth:`labelbench.running.runner.Runner.run` does.
     """
+    from labelbench.cluster.engine import elsewhere
     from labelbench.leaderboard.leaderboard import Leaderboard
     from labelbench.running.runner import Runner
 
-    runner = Runner(plan, results, reporter, overwrite=overwrite == "always", jobs=jobs)
+    again = overwrite == "always"
+    engine = elsewhere(plan, results, reporter, overwrite=again, jobs=jobs, address=address)
+    runner = Runner(plan, results, reporter, overwrite=again, jobs=jobs, elsewhere=engine)
     outcome = runner.run()
     contents = read(results)
     return Done(outcome, contents, Leaderboard.of(contents), runner.materials.labels)

@@ -14,6 +14,8 @@ from labelbench.recipes import Recipe, changed_recipe, find_recipe, recipe_of
 from labelbench.runs import NUMERICS_MODES
 from labelbench.tunings import Tuning, tuned_recipe, tuning_of
 
+ENGINES = ("local", "ray")
+
 
 @dataclass(frozen=True)
 class Suite:
@@ -30,6 +32,7 @@ class Suite:
         train_fraction: share of the training images, 0 to 1.
         test_images: how many test images are measured, drawn evenly over classes; None for all.
         numerics: ``"exact"`` or ``"fast"``.
+        engine: where jobs run: ``"local"``, or ``"ray"`` for a cluster; it changes no result.
         headline: columns of the first table, each ``evaluator/score``.
     """
 
@@ -45,6 +48,7 @@ class Suite:
     train_fraction: float = 1.0
     test_images: int | None = None
     numerics: str = "exact"
+    engine: str = "local"
     headline: tuple[str, ...] = ()
     description: str = ""
 
@@ -60,6 +64,8 @@ class Suite:
             raise InputError(f"test-images is {self.test_images!r}; expected 1 or more")
         if self.numerics not in NUMERICS_MODES:
             raise UnknownName("numerics", self.numerics, NUMERICS_MODES)
+        if self.engine not in ENGINES:
+            raise UnknownName("engine", self.engine, ENGINES)
         seen = set(self.seeds) & set(self.tuning.seeds if self.tuning else ())
         if seen:
             raise InputError(
@@ -89,6 +95,7 @@ class Suite:
         train_fraction: float | None = None,
         test_images: int | None = None,
         numerics: str | None = None,
+        engine: str | None = None,
     ) -> Suite:
         """The suite with other values; None leaves a value as it is.
 
@@ -114,6 +121,7 @@ class Suite:
             if value is not None and (not isinstance(value, kind) or isinstance(value, bool)):
                 raise InputError(f"{name} is {value!r}; expected a number")
         values = {"train_fraction": train_fraction, "test_images": test_images, "numerics": numerics}
+        values |= {"engine": engine}
         changes |= {name: value for name, value in values.items() if value is not None}
         if recipe is not None:
             # It is meant for all labels.
@@ -188,6 +196,7 @@ _SUITE_KEYS: Mapping[str, tuple[str, tuple[type, ...]]] = {
     "train-fraction": ("train_fraction", (int, float)),
     "test-images": ("test_images", (int,)),
     "numerics": ("numerics", (str,)),
+    "engine": ("engine", (str,)),
     "headline": ("headline", _NAMES),
     "description": ("description", (str,)),
 }

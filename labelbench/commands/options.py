@@ -56,6 +56,10 @@ def suite_options(command: _Command) -> _Command:
                          help="With fast numerics: compile networks, or not (default: where it is known to pay)."),
             click.option("--jobs", type=int, default=1, metavar="N",
                          help="Train and measure in N processes at once, the threads divided among them."),
+            click.option("--engine", metavar="local|ray",
+                         help="ray: on the nodes of a Ray cluster that all see the results folder (labelbench[ray])."),
+            click.option("--address", metavar="ADDRESS",
+                         help="With --engine ray: a cluster that runs (RAY_ADDRESS; default: a Ray of its own here)."),
             click.option("--overwrite", default="missing", metavar="never|missing|always",
                          help="missing: do what is absent, failed or interrupted; never: leave failures alone; "
                               "always: do everything again."),
@@ -102,5 +106,5 @@ def suite_of(options: dict[str, Any]) -> Suite:
     from labelbench.suite import Suite
 
     axes = {f"{axis}s": options[axis] or None for axis in ("dataset", "label", "backbone", "evaluator")}
-    others = ("seeds", "recipe", "epochs", "train_fraction", "test_images", "numerics")
+    others = ("seeds", "recipe", "epochs", "train_fraction", "test_images", "numerics", "engine")
     return Suite.load(options["suite"]).changed(**axes, **{name: options[name] for name in others})

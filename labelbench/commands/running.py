@@ -37,7 +37,8 @@ def run_suite(options: dict[str, Any], *, dry_run: bool) -> int:
         with Reporter(errors) as reporter:
             for line in (*plan.notes, _headline(plan), *_untuned(plan.suite)):
                 reporter.line(line)
-            done = carry_out(plan, results, reporter, overwrite=options["overwrite"], jobs=options["jobs"])
+            how = {name: options[name] for name in ("overwrite", "jobs", "address")}
+            done = carry_out(plan, results, reporter, **how)
         # What was worked for comes before anything that may fail.
         output_console().print(to_rich(done.board, headline_last=True))
         with Reporter(errors) as reporter:

@@ -24,6 +24,7 @@ def tune_suite(
     options: dict[str, Any], grid: Sequence[str], seeds: int, epochs: int | None, output: Path, *, dry_run: bool
 ) -> int:
     """Train what the grid asks for and is missing, write the tuned suite, and say what was found; the exit code."""
+    from labelbench.cluster.engine import elsewhere
     from labelbench.files import write_atomic
     from labelbench.machine.numerics import resolve_numerics
     from labelbench.results.store import Results
@@ -52,8 +53,9 @@ def tune_suite(
         if dry_run:
             return 0
         with Reporter(error_console()) as reporter:
-            overwrite = options["overwrite"] == "always"
-            outcome = Runner(plan, results, reporter, overwrite=overwrite, jobs=options["jobs"]).run()
+            overwrite, jobs = options["overwrite"] == "always", options["jobs"]
+            engine = elsewhere(plan, results, reporter, overwrite=overwrite, jobs=jobs, address=options["address"])
+            outcome = Runner(plan, results, reporter, overwrite=overwrite, jobs=jobs, elsewhere=engine).run()
     found = trials.found(results)
     assert found.tuning
     if not found.recipes:

@@ -128,16 +128,17 @@ class Results:
 
     def part(self, cell: Cell, name: str, compute: Callable[[], Arrays]) -> Arrays:
         """Arrays of a finished part of a measurement: read back, or computed and stored."""
-        file = self._parts(cell) / f"{slug(name)}-{digest_of(name)}.npz"
+        file = self.parts_folder(cell) / f"{slug(name)}-{digest_of(name)}.npz"
         if not file.exists():
             write_atomic(file, packed_arrays(compute()))
         return unpacked_arrays(file)
 
     def forget_parts(self, cell: Cell) -> None:
         """Remove the finished parts of a measurement."""
-        shutil.rmtree(self._parts(cell), ignore_errors=True)
+        shutil.rmtree(self.parts_folder(cell), ignore_errors=True)
 
-    def _parts(self, cell: Cell) -> Path:
+    def parts_folder(self, cell: Cell) -> Path:
+        """Folder of the finished parts of a measurement."""
         return self.folder / ".work" / f"{cell.name}.parts"
 
 

@@ -9,13 +9,11 @@ from labelbench.running.worker import Worker
 
 
 class Executor(Protocol):
-    """Runs jobs.
+    """Runs jobs."""
 
-    Attributes:
-        capacity: how many jobs it works on at once.
-    """
-
-    capacity: int
+    @property
+    def capacity(self) -> int:
+        """How many jobs it works on at once; it may change."""
 
     def start(self, job: Job) -> None:
         """Begin a job, or put it in line."""

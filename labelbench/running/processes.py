@@ -14,13 +14,13 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from labelbench.errors import ConflictError, MachineError, one_line
+from labelbench.errors import MachineError
 from labelbench.interrupts import watching_for_ctrl_c
 from labelbench.results.store import Results
 from labelbench.running.jobs import Job
 from labelbench.running.materials import Materials
 from labelbench.running.progress import RemoteListener, Reporter
-from labelbench.running.worker import Worker
+from labelbench.running.worker import Worker, raise_if_for_all
 from labelbench.settings import Settings, current_settings, put_in_force
 
 # How often a job may end the process that works on it.
@@ -128,13 +128,11 @@ class Processes:
         elif kind == "report":
             method, arguments, options = said
             getattr(self._reporter, method)(*arguments, **options)
-        elif kind == "done":
+        else:
+            raise_if_for_all(kind, said)
             assert process.job
             self._done.append((process.job, said))
             process.job = None
-        else:
-            # Made anew, since what an exception carries may not survive the way between processes.
-            raise (ConflictError if kind == "conflict" else MachineError)(said)
 
     def _replace(self, process: _Process) -> None:
         """Go on without a process that ended: its job is tried again, unless that ends every process that has it."""
@@ -177,12 +175,7 @@ def _work(connection: Connection, number: int, folder: str, settings: Settings, 
     with watching_for_ctrl_c():
         while True:
             job = connection.recv()
-            try:
-                connection.send(("done", worker.attempt(job)))
-            except ConflictError as error:
-                connection.send(("conflict", one_line(error)))
-            except MachineError as error:
-                connection.send(("machine", one_line(error)))
+            connection.send(worker.answer(job))
 
 
 def _end_with_parent() -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -47,16 +47,26 @@ class Runner:
         reporter: told of everything.
         overwrite: True if finished work is to be done again: checkpoints are not resumed then.
         jobs: processes that work at the same time; 1 works in this one.
+        elsewhere: gives the executor of another engine, made from the data sets and labels that are here; None for
+            processes of this machine.
     """
 
     def __init__(
-        self, plan: Plan, results: Results, reporter: Reporter, *, overwrite: bool = False, jobs: int = 1
+        self,
+        plan: Plan,
+        results: Results,
+        reporter: Reporter,
+        *,
+        overwrite: bool = False,
+        jobs: int = 1,
+        elsewhere: Callable[[Materials], AbstractContextManager[Executor]] | None = None,
     ) -> None:
         self.plan = plan
         self.results = results
         self.reporter = reporter
         self.overwrite = overwrite
         self.jobs = jobs
+        self._elsewhere = elsewhere
         self.outcome = Outcome()
         self.materials = Materials(reporter.update, reporter.paused)
 
@@ -82,6 +92,10 @@ class Runner:
 
     @contextmanager
     def _executor(self, count: int) -> Iterator[Executor]:
+        if self._elsewhere and count:
+            with self._elsewhere(self.materials) as executor:
+                yield executor
+            return
         runs = [*self.plan.trainings, *(cell.run for cell in self.plan.cells)]
         on_gpu = next((run.numerics for run in runs if run.backbone and run.numerics.device == "cuda"), None)
         if on_gpu and count:

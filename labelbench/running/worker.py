@@ -61,6 +61,15 @@ class Worker:
             return one_line(error)
         return ""
 
+    def answer(self, job: Job) -> tuple[str, str]:
+        """Do a job, and say what became of it in words that can be sent: see :func:`raise_if_for_all`."""
+        try:
+            return "done", self.attempt(job)
+        except ConflictError as error:
+            return "conflict", one_line(error)
+        except MachineError as error:
+            return "machine", one_line(error)
+
     def do(self, job: Job) -> None:
         """Do a job; its result is on disk then."""
         if isinstance(job, TrainingJob):
@@ -81,3 +90,13 @@ class Worker:
             listeners=self.listeners,
             overwrite=self.overwrite,
         )
+
+
+def raise_if_for_all(kind: str, said: str) -> None:
+    """Raise what :meth:`Worker.answer` says that every other job would meet as well.
+
+    The error is made anew, since what an exception carries may not survive the way between processes.
+    """
+    errors = {"conflict": ConflictError, "machine": MachineError}
+    if kind in errors:
+        raise errors[kind](said)

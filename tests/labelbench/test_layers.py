@@ -52,6 +52,9 @@ MAY_IMPORT: dict[str, set[str]] = {
         *("errors", "files", "datasets", "labels", "networks", "runs", "machine", "training", "results", "running"),
         "citations",
     },
+    "cluster": {
+        *("errors", "files", "settings", "interrupts", "machine", "plugins", "runs", "results", "running"),
+    },
     "claims": {"errors", "recipes", "results"},
     "leaderboard": {"errors", "runs", "machine", "evaluation", "results", "claims"},
     "charts": {
@@ -62,7 +65,9 @@ MAY_IMPORT: dict[str, set[str]] = {
         *("errors", "settings", "files", "toml", "datasets", "labels", "recipes", "runs", "evaluation", "plugins"),
         *("registry", "results", "claims", "leaderboard", "charts"),
     },
-    "api": {"errors", "settings", "files", "suite", "machine", "results", "running", "leaderboard", "report"},
+    "api": {
+        *("errors", "settings", "files", "suite", "machine", "results", "running", "cluster", "leaderboard", "report"),
+    },
     "authoring": {
         *("errors", "settings", "files", "images", "datasets", "labels", "networks", "optimizers", "recipes", "runs"),
         "machine",
@@ -77,6 +82,7 @@ MAY_IMPORT: dict[str, set[str]] = {
             "tuning",
             "results",
             "running",
+            "cluster",
             "claims",
             "citations",
             "exchange",

@@ -1,0 +1,73 @@
+"""Works on jobs on one machine of several: under a lease, so that no two ever write the results of one job."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from labelbench.cluster.leases import SECONDS, Lease
+from labelbench.interrupts import watching_for_ctrl_c
+from labelbench.results.store import Results
+from labelbench.running.jobs import Job, TrainingJob
+from labelbench.running.materials import Materials
+from labelbench.running.progress import JobListener
+from labelbench.running.worker import Worker
+
+
+class NodeWorker:
+    """A worker whose jobs others may have begun, or even done.
+
+    Args:
+        folder: of the results.
+        listener: told of everything.
+        driver: who hands jobs out: jobs are done once for each.
+        overwrite: True if finished work is to be done again.
+        lease_seconds: after which a job whose worker is heard of no more may be taken over.
+    """
+
+    def __init__(
+        self, folder: Path, listener: JobListener, driver: str, *, overwrite: bool, lease_seconds: float = SECONDS
+    ) -> None:
+        self._results = Results(folder)
+        self._listener = listener
+        self._driver = driver
+        self._overwrite = overwrite
+        self._lease_seconds = lease_seconds
+        self._worker = Worker(self._results, listener, Materials(listener.update))
+
+    def answer(self, job: Job, again: bool) -> tuple[str, str]:
+        """Do a job unless it is done: see :meth:`labelbench.running.worker.Worker.answer`.
+
+        Args:
+            job: what to do.
+            again: whether it was begun before for this driver: its checkpoint and parts are taken up then.
+        """
+        lease = Lease(lease_folder(self._results, job), self._driver, self._lease_seconds)
+        with lease.held(lambda: self._listener.update(f"{job}: another process works on it", 0.0)):
+            if lease.is_done() or (not self._overwrite and self._is_there(job)):
+                lease.leave(done=False)
+                return "done", ""
+            self._worker.overwrite = self._overwrite and not again
+            with watching_for_ctrl_c():
+                kind, said = self._worker.answer(job)
+            lease.leave(done=(kind, said) == ("done", ""))
+        return kind, said
+
+    def _is_there(self, job: Job) -> bool:
+        """Whether the result of a job is there, which it was not when it was planned."""
+        if not isinstance(job, TrainingJob):
+            return self._results.measurement_file(job.cell).exists()
+        files = [self._results.training_file(job.run), self._results.network_file(job.run)]
+        files += [self._results.snapshot_file(job.run, share) for share in job.snapshots]
+        return all(file.exists() for file in files)
+
+
+def lease_folder(results: Results, job: Job) -> Path:
+    """Where the leases of a job lie."""
+    name = job.run.id if isinstance(job, TrainingJob) else job.cell.id
+    return results.folder / ".work" / "leases" / name
+
+
+def progress_of(results: Results, job: Job) -> float:
+    """Something that grows with every checkpoint and every finished part of a job."""
+    files = results.work(job.run) if isinstance(job, TrainingJob) else results.parts_folder(job.cell)
+    return max((file.stat().st_mtime for file in files.glob("*")), default=0.0)
