@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
@@ -18,7 +18,7 @@ from labelbench.running.jobs import Job, TrainingJob
 from labelbench.running.materials import Materials
 from labelbench.running.memory import Memory, needed_memory
 from labelbench.running.progress import Reporter
-from labelbench.running.streams import Steps, Streams
+from labelbench.running.streams import Place, Steps, Streams
 from labelbench.running.training_task import TrainingTask
 from labelbench.running.worker import Worker
 from labelbench.runs import Numerics
@@ -33,15 +33,12 @@ _SWITCH = 0.0005
 
 
 class _Slot:
-    """How jobs are done in one slot: :class:`labelbench.running.streams.Work`."""
+    """How jobs are done in one place: :class:`labelbench.running.streams.Slot`."""
 
     def __init__(self, worker: Worker, memory: Memory) -> None:
         self._worker = worker
         self._memory = memory
         self._task: TrainingTask | None = None
-
-    def is_training(self, job: Job) -> bool:
-        return isinstance(job, TrainingJob)
 
     def fits(self, job: Job) -> bool:
         if not isinstance(job, TrainingJob):
@@ -80,6 +77,10 @@ class _Slot:
         return needed_memory(materials.network(run), (size[0], size[1]), run.recipe.batch_size, len(images.train))
 
 
+def _is_training(job: Job) -> bool:
+    return isinstance(job, TrainingJob)
+
+
 def _free() -> int:
     """Bytes that the current GPU has for more: those that nobody has, and those that torch keeps unused."""
     free, _ = torch.cuda.mem_get_info()
@@ -114,10 +115,10 @@ class _Numbered:
 def on_gpus(
     jobs: int, numerics: Numerics, results: Results, reporter: Reporter, materials: Materials, *, overwrite: bool
 ) -> Iterator[Streams[Job]]:
-    """Work on ``jobs`` jobs at once, or on one for each GPU in use if these are more; spread over the GPUs.
+    """Train ``jobs`` networks at once, or one on each GPU in use if these are more, and measure beside them.
 
     Args:
-        jobs: 1 or more.
+        jobs: 1 or more; they are spread over the GPUs.
         numerics: of all runs; in force until the end of the block.
         results: where finished work goes.
         reporter: told of everything.
@@ -127,17 +128,21 @@ def on_gpus(
     cards = cards_in_use()
     lock, ended = threading.Lock(), threading.Event()
     memories = {card: Memory() for card in cards}
-    slots: list[tuple[_Slot, Callable[[], torch.cuda.device]]] = []
-    for number in range(max(jobs, len(cards))):
+    at_once = max(jobs, len(cards))
+    measuring = -(-at_once // 2)
+
+    def place(number: int) -> Place[Job]:
         card = cards[number % len(cards)]
         worker = Worker(results, _Numbered(reporter, number, lock, ended), materials, overwrite=overwrite)
-        slots.append((_Slot(worker, memories[card]), partial(torch.cuda.device, card)))
-    threads = ThreadPoolExecutor(len(slots), "labelbench-measuring")
+        return Place(_Slot(worker, memories[card]), partial(torch.cuda.device, card))
+
+    places = [place(number) for number in range(at_once + measuring)]
+    threads = ThreadPoolExecutor(measuring, "labelbench-measuring")
     before = sys.getswitchinterval()
     sys.setswitchinterval(_SWITCH)
     try:
         with numerics_held(numerics):
-            yield Streams(slots, threads, torch.OutOfMemoryError)
+            yield Streams(places[:at_once], places[at_once:], _is_training, threads, torch.OutOfMemoryError)
     finally:
         ended.set()
         threads.shutdown(wait=True, cancel_futures=True)

@@ -37,63 +37,90 @@ class Steps(Protocol):
         """Take a step."""
 
 
-class Work(Protocol[_Given]):
-    """How jobs are done in one slot, on the GPU that is current in the calling thread."""
-
-    def is_training(self, job: _Given) -> bool:
-        """Whether the job is a training, which is begun, stepped and ended; all others are attempted."""
+class Slot(Protocol[_Given]):
+    """How jobs are done in one place, on the GPU that is current in the calling thread."""
 
     def fits(self, job: _Given) -> bool:
         """Whether the GPU has memory for it."""
 
     def begin(self, job: _Given) -> Steps:
-        """The job's training, with its first steps taken."""
+        """A training, with its first steps taken."""
 
     def end(self, job: _Given, steps: Steps) -> None:
-        """Put what came of it on disk."""
+        """Put what came of a training on disk."""
 
     def do(self, job: _Given) -> None:
         """Do any other job."""
 
 
 @dataclass
-class _Hand(Generic[_Job]):
-    """A slot and what is done in it."""
+class Place(Generic[_Job]):
+    """A slot and what is done in it.
 
-    work: Work[_Job]
+    Attributes:
+        slot: how jobs are done.
+        on_card: makes the slot's GPU current.
+    """
+
+    slot: Slot[_Job]
     on_card: Callable[[], AbstractContextManager[object]]
     job: _Job | None = None
     steps: Steps | None = None
     future: Future[None] | None = None
 
+    def clear(self) -> None:
+        """Nothing is done here any more."""
+        self.job, self.steps, self.future = None, None, None
+
 
 class Streams(Generic[_Job]):
-    """Works on as many jobs as there are slots; a training that does not fit into memory waits until others are done.
+    """Works on as many jobs as it has places; a job that does not fit into memory waits until others are done.
 
     Args:
-        slots: how jobs are done in each, and a context that makes the slot's GPU current.
-        threads: where what is no training is done.
+        training: places of trainings.
+        other: places of all other jobs, which threads do; so neither kind keeps the other waiting.
+        is_training: tells the kinds apart.
+        threads: as many as there are places of other jobs.
         out_of_memory: the error of a GPU whose memory is full.
     """
 
     def __init__(
         self,
-        slots: Sequence[tuple[Work[_Job], Callable[[], AbstractContextManager[object]]]],
+        training: Sequence[Place[_Job]],
+        other: Sequence[Place[_Job]],
+        is_training: Callable[[_Job], bool],
         threads: ThreadPoolExecutor,
         out_of_memory: type[BaseException],
     ) -> None:
-        self.capacity = len(slots)
-        self._hands = [_Hand(work, on_card) for work, on_card in slots]
+        self._places = {True: tuple(training), False: tuple(other)}
+        self._waiting: dict[bool, deque[_Job]] = {True: deque(), False: deque()}
+        self._is_training = is_training
         self._threads = threads
         self._out_of_memory = out_of_memory
-        self._waiting: deque[_Job] = deque()
         # Found no memory beside others.
         self._large: list[_Job] = []
         self._done: list[tuple[_Job, str]] = []
 
+    @property
+    def capacity(self) -> int:
+        """How many jobs it takes at once; it may change: one more than it has as long as there is a place for any.
+
+        Jobs of the kind that has none wait here, so that whoever gives them comes to those of the other.
+        """
+        in_hand = len(self._busy) + sum(map(len, self._waiting.values())) + len(self._done)
+        idle = any(
+            not self._waiting[kind] and any(place.job is None for place in places)
+            for kind, places in self._places.items()
+        )
+        return in_hand + idle
+
+    @property
+    def _busy(self) -> list[Place[_Job]]:
+        return [place for places in self._places.values() for place in places if place.job is not None]
+
     def start(self, job: _Job) -> None:
         """Begin a job, or put it in line."""
-        self._waiting.append(job)
+        self._waiting[self._is_training(job)].append(job)
         self._admit()
 
     def finished(self) -> list[tuple[_Job, str]]:
@@ -102,7 +129,7 @@ class Streams(Generic[_Job]):
         Raises:
             ConflictError, MachineError: what every other job would meet as well.
         """
-        while not self._done and (self._waiting or any(hand.job is not None for hand in self._hands)):
+        while not self._done and (self._busy or any(self._waiting.values())):
             self._admit()
             stepped = self._step_all()
             self._collect()
@@ -112,74 +139,74 @@ class Streams(Generic[_Job]):
         return done
 
     def _admit(self) -> None:
-        """Begin what is in line, in its order, as far as slots and memory allow."""
-        while self._waiting:
-            job = self._waiting[0]
-            hand = next((each for each in self._hands if each.job is None and self._has_room(each, job)), None)
-            if hand is None:
-                return
-            self._waiting.popleft()
-            self._begin(hand, job)
+        """Begin what is in line, in its order, as far as places and memory allow."""
+        for kind, waiting in self._waiting.items():
+            while waiting:
+                free = (place for place in self._places[kind] if place.job is None)
+                place = next((each for each in free if self._has_room(each, waiting[0])), None)
+                if place is None:
+                    break
+                self._begin(place, waiting.popleft())
 
-    def _has_room(self, hand: _Hand[_Job], job: _Job) -> bool:
+    def _has_room(self, place: Place[_Job], job: _Job) -> bool:
         # What does not even fit alone is tried all the same.
-        if all(each.job is None for each in self._hands):
+        if not self._busy:
             return True
         if job in self._large:
             return False
-        with hand.on_card():
-            return hand.work.fits(job)
+        with place.on_card():
+            return place.slot.fits(job)
 
-    def _begin(self, hand: _Hand[_Job], job: _Job) -> None:
-        hand.job = job
-        if hand.work.is_training(job):
-            with self._failures_of(hand), hand.on_card():
-                hand.steps = hand.work.begin(job)
+    def _begin(self, place: Place[_Job], job: _Job) -> None:
+        place.job = job
+        if self._is_training(job):
+            with self._failures_of(place), place.on_card():
+                place.steps = place.slot.begin(job)
         else:
-            hand.future = self._threads.submit(self._do, hand, job)
+            place.future = self._threads.submit(self._do, place, job)
 
     @staticmethod
-    def _do(hand: _Hand[_Job], job: _Job) -> None:
-        with hand.on_card():
-            hand.work.do(job)
+    def _do(place: Place[_Job], job: _Job) -> None:
+        with place.on_card():
+            place.slot.do(job)
 
     def _step_all(self) -> bool:
         """One step of each training that is ready for it; whether there was any."""
         stepped = False
-        for hand in self._hands:
-            if hand.steps is None or not hand.steps.is_ready:
+        for place in self._places[True]:
+            if place.steps is None or not place.steps.is_ready:
                 continue
             stepped = True
-            with self._failures_of(hand), hand.on_card():
-                hand.steps.step()
-                if hand.steps.done:
-                    assert hand.job is not None
-                    hand.work.end(hand.job, hand.steps)
-                    self._free(hand, "")
+            with self._failures_of(place), place.on_card():
+                place.steps.step()
+                if place.steps.done:
+                    assert place.job is not None
+                    place.slot.end(place.job, place.steps)
+                    self._free(place, "")
         return stepped
 
     def _collect(self) -> None:
-        for hand in self._hands:
-            if hand.future is not None and hand.future.done():
-                with self._failures_of(hand):
-                    hand.future.result()
-                    self._free(hand, "")
+        for place in self._places[False]:
+            if place.future is not None and place.future.done():
+                with self._failures_of(place):
+                    place.future.result()
+                    self._free(place, "")
 
     def _rest(self) -> None:
         """Wait for a thread; if there are trainings, only for a moment."""
-        futures = [hand.future for hand in self._hands if hand.future is not None]
-        if any(hand.steps is not None for hand in self._hands) or not futures:
+        futures = [place.future for place in self._places[False] if place.future is not None]
+        if any(place.steps is not None for place in self._places[True]) or not futures:
             time.sleep(_PAUSE)
         else:
             wait(futures, return_when=FIRST_COMPLETED)
 
-    def _free(self, hand: _Hand[_Job], why: str) -> None:
-        job, hand.job, hand.steps, hand.future = hand.job, None, None, None
-        assert job is not None
-        self._done.append((job, why))
+    def _free(self, place: Place[_Job], why: str) -> None:
+        assert place.job is not None
+        self._done.append((place.job, why))
+        place.clear()
 
     @contextmanager
-    def _failures_of(self, hand: _Hand[_Job]) -> Iterator[None]:
+    def _failures_of(self, place: Place[_Job]) -> Iterator[None]:
         """What fails in the block fails this job alone; one that found no memory waits for the others."""
         try:
             yield
@@ -188,10 +215,10 @@ class Streams(Generic[_Job]):
                 raise
             if is_the_users(error):
                 raise
-            assert hand.job is not None
-            if isinstance(error, self._out_of_memory) and hand.job not in self._large:
-                self._large.append(hand.job)
-                self._waiting.appendleft(hand.job)
-                hand.job, hand.steps, hand.future = None, None, None
+            assert place.job is not None
+            if isinstance(error, self._out_of_memory) and place.job not in self._large:
+                self._large.append(place.job)
+                self._waiting[self._is_training(place.job)].appendleft(place.job)
+                place.clear()
             else:
-                self._free(hand, one_line(error))
+                self._free(place, one_line(error))

@@ -15,8 +15,9 @@ from labelbench.machine.graphs import CAPTURING
 
 # Steps taken as they are before one is captured: libraries choose their kernels and workspaces in the first.
 _WARMING_UP = 3
-# Steps that are given to a device before the first of them must be done.
-_AHEAD = 16
+# Steps between two marks, and marks that a device is given before the first must be reached: it stays busy while the
+# host begins another training.
+_BETWEEN, _AHEAD = 8, 8
 
 
 def _event() -> Any:
@@ -99,6 +100,7 @@ class Stream:
     def __init__(self, kind: str) -> None:
         self._stream: Any = torch.cuda.Stream() if kind == "cuda" else None  # type: ignore[no-untyped-call]
         self._marks: deque[Any] = deque()
+        self._given = 0
 
     @property
     def is_apart(self) -> bool:
@@ -133,6 +135,9 @@ class Stream:
         """A step was given; waits while too many are not done."""
         if self._stream is None:
             return
+        self._given += 1
+        if self._given % _BETWEEN:
+            return
         event = self._marks.popleft() if len(self._marks) >= _AHEAD else _event()
         event.synchronize()
         event.record(self._stream)
@@ -141,6 +146,8 @@ class Stream:
     @property
     def has_room(self) -> bool:
         """Whether :meth:`mark` would not wait."""
+        if (self._given + 1) % _BETWEEN:
+            return True
         return len(self._marks) < _AHEAD or bool(self._marks[0].query())
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 
 import pytest
 
 from labelbench.errors import MachineError, Unavailable
-from labelbench.running.streams import Streams
+from labelbench.running.streams import Place, Streams
 
 
 class MemoryIsFull(Exception):
@@ -67,9 +68,6 @@ class Slot:
     def __init__(self, machine: Machine) -> None:
         self.machine = machine
 
-    def is_training(self, job: str) -> bool:
-        return job.startswith("train")
-
     def fits(self, job: str) -> bool:
         return self.machine.busy.get(self.machine.current.card, 0) < self.machine.room
 
@@ -93,13 +91,11 @@ class Slot:
 
 @contextmanager
 def streams(machine: Machine, slots: int, cards: int = 1) -> Iterator[Streams[str]]:
+    def places() -> list[Place[str]]:
+        return [Place(Slot(machine), partial(machine.on_card, number % cards)) for number in range(slots)]
+
     with ThreadPoolExecutor(slots) as threads:
-
-        def on(card: int) -> AbstractContextManager[None]:
-            return machine.on_card(card)
-
-        made = [(Slot(machine), lambda card=number % cards: on(card)) for number in range(slots)]
-        yield Streams(made, threads, MemoryIsFull)
+        yield Streams(places(), places(), lambda job: job.startswith("train"), threads, MemoryIsFull)
 
 
 def all_done(executor: Streams[str], jobs: list[str]) -> dict[str, str]:
@@ -178,3 +174,24 @@ def test_what_every_job_would_meet_ends_all() -> None:
         executor.start("measure everything")
         with pytest.raises(MachineError, match="no disk"):
             executor.finished()
+
+
+def test_measurements_do_not_keep_trainings_waiting() -> None:
+    """All that is ready to be measured is given first; what is trained comes all the same."""
+    machine, held = Machine(), threading.Event()
+    measured = Slot.do
+
+    def wait(slot: Slot, job: str) -> None:
+        held.wait(5)
+        measured(slot, job)
+
+    with pytest.MonkeyPatch.context() as patch, streams(machine, 1) as executor:
+        patch.setattr(Slot, "do", wait)
+        waiting = ["measure a", "measure b", "measure c", "train d", "train e"]
+        given = 0
+        while waiting and given < executor.capacity:
+            executor.start(waiting.pop(0))
+            given += 1
+        assert waiting == ["train e"]
+        assert executor.finished() == [("train d", "")]
+        held.set()
