@@ -49,7 +49,8 @@ def _findable() -> None:
     points = "\n".join(f"{name} = {module}" for name, module in project["entry-points"]["labelbench"].items())
     (facts / "entry_points.txt").write_text(f"[labelbench]\n{points}\n", encoding="utf-8")
     sys.path.insert(0, str(folder))
-    os.environ["PYTHONPATH"] = os.pathsep.join([str(folder), str(ROOT), str(ROOT / "plugins")])
+    found = [str(folder), str(ROOT), str(ROOT / "plugins"), os.environ.get("PYTHONPATH", "")]
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, found))
 
 
 _findable()
@@ -101,6 +102,7 @@ def materials() -> Materials:
 
 def use_synthetic_images() -> None:
     """Give made-up images to whoever asks for CIFAR-10 in this process."""
+    os.environ["LABELBENCH_OFFLINE"] = "1"
     made, real = synthetic(), Materials.images
     Materials.images = lambda self, run: made if run.dataset == "cifar10" else real(self, run)  # type: ignore[method-assign]
 
