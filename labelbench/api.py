@@ -169,11 +169,12 @@ class Done:
             MachineError: the disk refuses.
         """
         from labelbench.files import write_atomic
+        from labelbench.leaderboard.choice import first_alone
         from labelbench.leaderboard.exports import to_markdown
         from labelbench.report.page import write_report
 
         page = self.contents.results.folder / "leaderboard.md"
-        write_atomic(page, to_markdown(self.board).encode())
+        write_atomic(page, to_markdown(first_alone(self.board)).encode())
         reporter.begin("report")
         report = write_report(self.contents, self.board, build=self.build)
         reporter.end()

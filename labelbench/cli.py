@@ -126,12 +126,28 @@ def profile(**options: Any) -> None:
 @click.argument("folder", type=click.Path(path_type=Path), metavar="DIR")
 @click.option("--format", "form", metavar="markdown|csv|json|latex|html", help="Print text in this format.")
 @click.option("--output", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write to this file.")
+@click.option("--table", default="", metavar="NAME", help="This table: an evaluator's, differences, claims, ...")
+@click.option("--all", "everything", is_flag=True, help="All tables.")
+@click.option("--columns", multiple=True, metavar="NAME,...", help="Only these scores, in this order. Repeatable.")
+@click.option("--label", "labels", multiple=True, metavar="NAME", help="Only these labels; * stands for anything.")
+@click.option("--only", multiple=True, metavar="KEY=NAME", help="Only this dataset=, backbone= or set=. Repeatable.")
+@click.option("--sort", default="", metavar="COLUMN", help="Order by this score, the best first, or by label.")
+@click.option("--wide", is_flag=True, help="CSV with one line for each label and a column for each score.")
 @click.option("--explain", is_flag=True, help="Say below what each column means.")
-def leaderboard(folder: Path, form: str | None, output: Path | None, explain: bool) -> None:
-    """Print the leaderboard of a results folder."""
-    from labelbench.commands.running import show_leaderboard
+def leaderboard(
+    folder: Path,
+    form: str | None,
+    output: Path | None,
+    wide: bool,
+    explain: bool,
+    columns: tuple[str, ...],
+    **asked: Any,
+) -> None:
+    """Print the first table of a results folder: every label by what was measured. More with --table and --all."""
+    from labelbench.commands.leaderboard import show_leaderboard
 
-    show_leaderboard(folder, form, output, explain=explain)
+    names = tuple(name.strip() for text in columns for name in text.split(","))
+    show_leaderboard(folder, form, output, wide=wide, explain=explain, columns=names, **asked)
 
 
 @cli.command()

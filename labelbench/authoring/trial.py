@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from labelbench.api import carry_out, planned
-from labelbench.leaderboard.exports import to_rich
+from labelbench.leaderboard.terminal import print_tables
 from labelbench.running.progress import Reporter
 from labelbench.suite import Suite
 
@@ -53,7 +53,12 @@ def carry_out_trial(suite: Suite, progress: Console, output: Console) -> tuple[t
             done = carry_out(plan, results, reporter, overwrite="missing")
         # Verdicts and differences are for results that can carry them.
         tables = replace(
-            done.board, tables=done.board.evaluator_tables, differences=(), verdicts=(), correlations=(), reported=()
+            done.board,
+            tables=done.board.evaluator_tables,
+            differences=(),
+            verdicts=(),
+            correlations=(),
+            reported=(),
         )
-        output.print(to_rich(tables))
+        print_tables(tables, output)
     return tuple(done.outcome.failures)

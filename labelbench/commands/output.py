@@ -35,8 +35,10 @@ def ready_streams() -> None:
 
 
 def output_console() -> Console:
-    """Standard output: as wide as the terminal, and never cut off where it is none."""
-    return _console(width=None if sys.stdout.isatty() else 1000, highlight=False)
+    """Standard output: as wide as the terminal or as COLUMNS says, and never cut off where neither is known."""
+    columns = os.environ.get("COLUMNS", "")
+    width = int(columns) if columns.isdecimal() and int(columns) else None if sys.stdout.isatty() else 1000
+    return _console(width=width, highlight=False)
 
 
 def error_console() -> Console:

@@ -21,8 +21,9 @@ def show_claims(folder: Path, claims_file: Path | None, form: str | None, output
         UnknownName: no such format, or a word that a claims file does not have.
     """
     from labelbench.claims.files import load_claims, paper_claims
-    from labelbench.leaderboard.exports import claims_alone, export_claims, to_rich
+    from labelbench.leaderboard.exports import claims_alone, export_claims
     from labelbench.leaderboard.leaderboard import Leaderboard
+    from labelbench.leaderboard.terminal import print_tables
 
     results = results_in(folder)
     claims = load_claims(claims_file) if claims_file else paper_claims()
@@ -32,7 +33,7 @@ def show_claims(folder: Path, claims_file: Path | None, form: str | None, output
             f"{folder} holds no measurement of a trained network; `labelbench run --results {folder}` does"
         )
     if form is None and output is None:
-        output_console().print(to_rich(claims_alone(board)))
+        print_tables(claims_alone(board), output_console())
         return
     write_or_print(export_claims(board, format_of(form, output)), output)
 

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from labelbench.api import carry_out, planned
+from labelbench.commands.leaderboard import print_first
 from labelbench.commands.options import settings_of, suite_of
-from labelbench.commands.output import error_console, format_of, output_console, write_or_print
-from labelbench.results.reading import read
-from labelbench.results.store import Results, no_results, results_in
+from labelbench.commands.output import error_console, output_console
+from labelbench.results.store import Results
 from labelbench.settings import use_settings
 
 if TYPE_CHECKING:
-    from labelbench.leaderboard.leaderboard import Leaderboard
     from labelbench.running.planning import Plan
     from labelbench.suite import Suite
 
@@ -30,7 +28,6 @@ def run_suite(options: dict[str, Any], *, dry_run: bool) -> int:
         if dry_run:
             _print_plan(plan, results)
             return 0
-        from labelbench.leaderboard.exports import to_rich
         from labelbench.running.progress import Reporter
 
         errors = error_console()
@@ -40,7 +37,7 @@ def run_suite(options: dict[str, Any], *, dry_run: bool) -> int:
             how = {name: options[name] for name in ("overwrite", "jobs", "address")}
             done = carry_out(plan, results, reporter, **how)
         # What was worked for comes before anything that may fail.
-        output_console().print(to_rich(done.board, headline_last=True))
+        print_first(done.board, results.folder)
         with Reporter(errors) as reporter:
             pages = done.write_pages(reporter)
         for page in pages:
@@ -78,33 +75,6 @@ def show_profile(options: dict[str, Any]) -> None:
         for run in reversed(kinds.values()):
             for line in profile(run, materials).lines():
                 click.echo(line)
-
-
-def show_leaderboard(folder: Path, form: str | None, output: Path | None, *, explain: bool) -> None:
-    """Print the leaderboard of a folder, or write it to a file; ``explain`` prints what its columns mean."""
-    from labelbench.leaderboard.exports import export, to_rich
-    from labelbench.leaderboard.leaderboard import Leaderboard
-
-    contents = read(results_in(folder))
-    if not contents.records and not contents.failures:
-        raise no_results(folder)
-    board = Leaderboard.of(contents)
-    if form is None and output is None:
-        output_console().print(to_rich(board))
-        if explain:
-            for line in _explanations(board):
-                click.echo(line)
-        return
-    write_or_print(export(board, format_of(form, output)), output)
-
-
-def _explanations(board: Leaderboard) -> Iterator[str]:
-    """A line for each column of the evaluators' tables."""
-    from labelbench.registry import explanations
-
-    for name in dict.fromkeys(column.evaluator for table in board.tables for column in table.columns):
-        for score, text in explanations(name).items():
-            yield f"{name}/{score}: {text}"
 
 
 def _planned(options: dict[str, Any]) -> tuple[Plan, Results]:

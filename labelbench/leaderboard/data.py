@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
+from labelbench.leaderboard.first_table import Missing
 from labelbench.leaderboard.leaderboard import Leaderboard
 from labelbench.leaderboard.reported import Reported
 from labelbench.leaderboard.standings import Difference
@@ -87,10 +88,16 @@ def to_json(board: Leaderboard) -> str:
         "verdicts": [asdict(one) for one in board.verdicts],
         "correlations": [asdict(one) for one in board.correlations],
         "reported": [{**asdict(one), "difference": one.difference} for one in board.reported],
+        "missing": [_missing_facts(one) for one in board.missing],
         "remarks": list(board.remarks),
         "failures": [{"what": what, "why": why} for what, why in board.failures],
     }
     return json.dumps(facts, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _missing_facts(one: Missing) -> dict[str, Any]:
+    facts = {name: value for name, value in asdict(one).items() if name != "repeat"}
+    return {**facts, "command": one.repeat.command}
 
 
 def _table_facts(table: Table) -> dict[str, Any]:

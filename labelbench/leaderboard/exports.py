@@ -1,47 +1,31 @@
-"""The leaderboard as a rich table, markdown, LaTeX, HTML, CSV or JSON."""
+"""The leaderboard as markdown, LaTeX, HTML, CSV or JSON."""
 
 from __future__ import annotations
 
 import html
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from labelbench.claims.claim import OUTCOMES
 from labelbench.errors import UnknownName
 from labelbench.leaderboard.data import to_csv, to_json, verdicts_to_csv
 from labelbench.leaderboard.latex import to_latex
 from labelbench.leaderboard.leaderboard import Leaderboard
-from labelbench.leaderboard.pages import READING, Grid, sections_of
+from labelbench.leaderboard.pages import READING, Grid, compact, sections_of
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
-
-__all__ = [
-    "FORMATS",
-    "claims_alone",
-    "export",
-    "export_claims",
-    "html_fragment",
-    "to_csv",
-    "to_html",
-    "to_json",
-    "to_latex",
-    "to_markdown",
-    "to_rich",
-]
-
-
-# What stays in sight when a terminal has scrolled, in this order.
-_LAST = {"claims": 1, "headline": 2}
+    pass
 
 
 def to_markdown(board: Leaderboard) -> str:
-    """GitHub-flavoured markdown."""
-    lines = [f"# {_cell(board.name)}", "", READING, ""]
-    for section in sections_of(board):
+    """GitHub-flavoured markdown: tables, their notes and settings."""
+    lines = [f"# {_cell(board.name)}", ""]
+    for section in map(compact, sections_of(board)):
         lines += [f"## {_cell(section.title)}", ""]
+        if section.kind == "settings":
+            lines += [READING, ""]
+        if section.about:
+            lines += [f"{_cell(section.about)}:", ""]
         if section.grid:
             text = section.grid
             lines += [_line([_cell(name) for name in text.headings])]
@@ -72,8 +56,10 @@ def to_html(board: Leaderboard) -> str:
 def html_fragment(board: Leaderboard) -> str:
     """What stands in the body of :func:`to_html`, for a page that is there already."""
     lines = [f"<h1>{_text(board.name)}</h1>", f"<p>{_text(READING)}</p>"]
-    for section in sections_of(board):
+    for section in map(compact, sections_of(board)):
         lines += [f"<h2>{_text(section.title)}</h2>"]
+        if section.about:
+            lines += [f"<p>{_text(section.about)}</p>"]
         if section.grid:
             lines += ["<table>", f"<tr>{_cells('th', map(_text, section.grid.headings))}</tr>"]
             lines += [
@@ -83,38 +69,6 @@ def html_fragment(board: Leaderboard) -> str:
         if section.notes:
             lines += ["<ul>", *(f"<li>{_text(note)}</li>" for note in section.notes), "</ul>"]
     return "\n".join(lines)
-
-
-def to_rich(board: Leaderboard, *, headline_last: bool = False) -> RenderableType:
-    """Tables for a terminal.
-
-    Args:
-        board: any.
-        headline_last: whether the headline and how many claims hold come last, where they stay in sight.
-    """
-    from rich import box
-    from rich.console import Group
-    from rich.table import Table as RichTable
-    from rich.text import Text
-
-    parts: list[RenderableType] = []
-    sections = sorted(sections_of(board), key=lambda section: headline_last and _LAST.get(section.kind, 0))
-    for section in sections:
-        if section.grid is None:
-            parts += [Text(READING), *map(Text, section.notes)]
-            continue
-        text = section.grid
-        shown_table = RichTable(title=Text(section.title), title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
-        for index, name in enumerate(text.headings):
-            shown_table.add_column(Text(name), justify="left" if index < text.text_columns else "right")
-        for line, cells in enumerate(text.cells):
-            styles = ("bold" if (line, place) in text.bold else "" for place in range(len(cells)))
-            shown_table.add_row(*(Text(cell, style) for cell, style in zip(cells, styles, strict=True)))
-        parts += [shown_table, *(Text(f"  {note}") for note in section.notes), Text("")]
-    if headline_last and board.verdicts:
-        counts = Counter(verdict.outcome for verdict in board.verdicts)
-        parts += [Text("Verdicts on the claims: " + ", ".join(f"{counts[word]} {word}" for word in OUTCOMES))]
-    return Group(*parts)
 
 
 FORMATS: Mapping[str, Callable[[Leaderboard], str]] = {

@@ -1,4 +1,4 @@
-"""The leaderboard: one headline table and one table per evaluator, from finished measurements, and what follows.
+"""The leaderboard: one first table and one table per evaluator, from finished measurements, and what follows.
 
 Rows are averaged over seeds and nothing else: results that differ in any other setting stand in rows of their own,
 each marked with a letter that a legend explains. Equal inputs give equal bytes.
@@ -17,6 +17,14 @@ from labelbench.claims.correlations import Correlation, correlations
 from labelbench.claims.files import paper_claims
 from labelbench.claims.judging import judge
 from labelbench.evaluation.scores import Score
+from labelbench.leaderboard.first_table import (
+    HEADLINE,
+    Missing,
+    first_table,
+    headline_columns,
+    lacking_in,
+    ordered,
+)
 from labelbench.leaderboard.reported import Reported, reported_beside
 from labelbench.leaderboard.standings import Difference, differences_to_reference, with_best
 from labelbench.results.conditions import Conditions, conditions_of
@@ -35,7 +43,6 @@ from labelbench.results.spread import of_number, standard_deviation, t_interval
 from labelbench.results.tables import Column, Flag, Row, Table, Value
 from labelbench.runs import RunSpec
 
-HEADLINE = "Leaderboard"
 _DRAWN = "drawn again with each seed: its spread contains the draw"
 
 
@@ -45,7 +52,7 @@ class Leaderboard:
 
     Attributes:
         name: of the suite.
-        tables: the headline table first, if there is one.
+        tables: the first table, titled :data:`HEADLINE`, and one for each evaluator; none if nothing was measured.
         legend: what each settings letter stands for.
         remarks: results left out, and why.
         failures: ``(what, why)`` of everything that failed.
@@ -53,6 +60,8 @@ class Leaderboard:
         verdicts: on every claim.
         correlations: of statistics of labels with outcomes.
         reported: numbers that others printed, beside ours.
+        missing: what rows of the first table lack that others have.
+        folder: results folder that commands name: ``results/`` and its last part.
     """
 
     name: str
@@ -64,6 +73,8 @@ class Leaderboard:
     verdicts: tuple[Verdict, ...] = ()
     correlations: tuple[Correlation, ...] = ()
     reported: tuple[Reported, ...] = ()
+    missing: tuple[Missing, ...] = ()
+    folder: str = "results"
 
     @staticmethod
     def of(contents: Contents, claims: Claims | None = None) -> Leaderboard:
@@ -75,12 +86,17 @@ class Leaderboard:
         """
         asked = contents.asked
         return build(
-            contents.records, name=asked.name, headline=asked.headline, failures=contents.failures, claims=claims
+            contents.records,
+            name=asked.name,
+            headline=asked.headline,
+            failures=contents.failures,
+            claims=claims,
+            folder=f"results/{contents.results.folder.resolve().name}",
         )
 
     @property
     def headline(self) -> Table | None:
-        """The table of the chosen columns, if there is one."""
+        """The first table; None if nothing was measured."""
         return next((table for table in self.tables if table.title == HEADLINE), None)
 
     @property
@@ -96,15 +112,17 @@ def build(
     headline: Sequence[str] = (),
     failures: Sequence[tuple[str, str]] = (),
     claims: Claims | None = None,
+    folder: str = "results",
 ) -> Leaderboard:
     """A leaderboard from records in any order.
 
     Args:
         records: finished measurements.
         name: shown as title.
-        headline: ``evaluator/score`` of each column of the first table.
+        headline: ``evaluator/score`` of the columns that come first in the first table.
         failures: ``(what, why)``.
         claims: judged on them; None for those of the paper.
+        folder: results folder that commands name.
     """
     claims = claims or paper_claims()
     current, remarks = newest_versions(records)
@@ -120,21 +138,24 @@ def build(
     recipes = {letter: run.recipe for letter, run in runs.items() if letter}
     full_data = frozenset(letter for letter, run in runs.items() if run.train_fraction == 1)
     ambiguous = ambiguous_labels(groups)
-    evaluators = sorted({record.cell.evaluator for record in current})
     flags = {group: flags_of(found) for group, found in groups.items()}
-    tables = [with_best(_evaluator_table(evaluator, groups, flags, ambiguous)) for evaluator in evaluators]
-    first = _headline_table(headline, tables, groups, flags, ambiguous)
-    columns = first.columns if first else tuple(table.columns[0] for table in tables if table.columns)
+    measured = sorted({record.cell.evaluator for record in current})
+    tables = [with_best(_evaluator_table(evaluator, groups, flags, ambiguous)) for evaluator in measured]
+    letters = {letter: each for each, letter in legend.items()}
+    columns = headline_columns(tables, headline)
+    first = first_table(tables, columns, letters)
     return Leaderboard(
         name,
-        (*([with_best(first)] if first else ()), *tables),
-        {letter: each for each, letter in legend.items()},
+        (*([first] if first else ()), *tables),
+        letters,
         tuple(remarks),
         tuple(failures),
         differences_to_reference(tables, columns, claims),
         judge(claims, tables, recipes),
         correlations(claims.correlate, tables, [column.key for column in columns]),
         reported_beside(tables, claims, full_data),
+        tuple(lacking_in(first, tables, runs, name, folder)) if first else (),
+        folder,
     )
 
 
@@ -163,37 +184,8 @@ def _evaluator_table(
                 column = Column(evaluator, score.name, score.unit, score.higher_is_better, score.at)
                 columns.setdefault(column.key, column)
         rows.append(_row(group, {evaluator: records}, flags[group], columns, ambiguous))
-    ordered = tuple(columns.values())
-    return Table(evaluator, ordered, _sorted(rows, ordered))
-
-
-def _headline_table(
-    headline: Sequence[str],
-    tables: Sequence[Table],
-    groups: _Groups,
-    flags: Mapping[Group, tuple[Flag, ...]],
-    ambiguous: set[tuple[str, str]],
-) -> Table | None:
-    """The chosen columns of all evaluators side by side; scores of labels alone join every row of their label."""
-    known = {column.key: column for table in tables for column in table.columns}
-    columns = tuple(known[key] for key in headline if key in known)
-    if not columns:
-        return None
-    evaluators = {column.evaluator for column in columns}
-    alone = {
-        (group.dataset, group.label, group.label_identity): found
-        for group, found in groups.items()
-        if not group.backbone
-    }
-    rows = []
-    for group, found in groups.items():
-        if not group.backbone:
-            continue
-        of_label = alone.get((group.dataset, group.label, group.label_identity), {})
-        chosen = {name: records for name, records in {**of_label, **found}.items() if name in evaluators}
-        if any(name in chosen for name in found):
-            rows.append(_row(group, chosen, flags[group], known, ambiguous))
-    return Table(HEADLINE, columns, _sorted(rows, columns))
+    found_columns = tuple(columns.values())
+    return Table(evaluator, found_columns, ordered(rows, found_columns))
 
 
 def _row(
@@ -267,20 +259,5 @@ def _value(scores: Mapping[int, Score], unit: str) -> Value:
         note="; ".join(notes),
         numbers=tuple(numbers),
         step=step,
+        count=min((count for count in counts if count is not None), default=None),
     )
-
-
-def _sorted(rows: Iterable[Row], columns: Sequence[Column]) -> tuple[Row, ...]:
-    """Rows by data set and backbone, the best in the first column first, those that lack a seed there last, by name."""
-
-    def rank(row: Row) -> tuple[Any, ...]:
-        value = row.values.get(columns[0].key) if columns else None
-        mean = value.mean if value else None
-        partial = value is not None and len(value.seeds) < len(row.seeds)
-        if mean is None or columns[0].higher_is_better is None:
-            goodness = (mean is None, partial, 0.0)
-        else:
-            goodness = (False, partial, -mean if columns[0].higher_is_better else mean)
-        return (row.dataset, row.backbone, goodness, row.name, row.settings)
-
-    return tuple(sorted(rows, key=rank))

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from enum import IntEnum
 
-from labelbench.leaderboard.leaderboard import HEADLINE, Leaderboard
+from labelbench.leaderboard.leaderboard import Leaderboard
 from labelbench.leaderboard.reported import Reported, sources
 from labelbench.leaderboard.standings import Difference
 from labelbench.results.tables import Column, Row, Table, Value, shown_number
@@ -28,6 +29,17 @@ _CORRELATIONS = (
 )
 # A table of more columns than this is turned, since no page is as wide.
 _MOST_COLUMNS = 16
+# Scores over more different numbers of images than this (of those read right, say) are not told apart by them.
+_COUNTS = 3
+
+
+class Detail(IntEnum):
+    """How much a cell says beside the mean, where there is room for it."""
+
+    MEAN = 0
+    SPREAD = 1
+    INTERVAL = 2
+    FULL = 3
 
 
 @dataclass(frozen=True)
@@ -70,23 +82,39 @@ class Section:
         notes: what must be known, each a line.
         kind: ``"headline"``, ``"differences"``, ``"claims"``, ``"correlations"``, ``"reported"``, ``"evaluator"`` or
             ``"settings"``.
+        images: what the table was measured on, in words.
+        common: what all rows share, by heading; such a column is not in the table.
     """
 
     title: str
     grid: Grid | None
     notes: tuple[str, ...]
     kind: str
+    images: str = ""
+    common: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def about(self) -> str:
+        """What stands above the table: what all rows share."""
+        words = {"n": "n = {}", "set": "settings {}"}
+        parts = [words.get(name, "{}").format(value) for name, value in self.common.items() if value]
+        return ", ".join([*parts, *([self.images] if self.images else [])])
 
 
-def sections_of(board: Leaderboard, most_columns: int = _MOST_COLUMNS) -> Iterator[Section]:
+def sections_of(
+    board: Leaderboard, most_columns: int = _MOST_COLUMNS, detail: Detail = Detail.FULL
+) -> Iterator[Section]:
     """The headline, what follows from it, every evaluator's table, and the settings.
 
     Args:
         board: any.
         most_columns: of scores; a table of more is turned, so that its rows are scores.
+        detail: how much cells of scores say.
     """
     if board.headline:
-        yield _table_section(board.headline, "headline", most_columns)
+        section = _table_section(board.headline, "headline", most_columns, detail)
+        lacking = (f"{one}; to measure it: {one.repeat.command}" for one in board.missing)
+        yield replace(section, notes=(_columns_explained(board.headline), *section.notes, *lacking))
     if board.differences:
         yield _difference_section(board.differences)
     if board.verdicts:
@@ -96,34 +124,60 @@ def sections_of(board: Leaderboard, most_columns: int = _MOST_COLUMNS) -> Iterat
     if board.reported:
         yield from _reported_section(board)
     for table in board.evaluator_tables:
-        yield _table_section(table, "evaluator", most_columns)
+        yield _table_section(table, "evaluator", most_columns, detail)
     yield Section("Settings", None, tuple(remarks_of(board)), "settings")
 
 
-def shown(value: Value | None, column: Column, row: Row) -> str:
+def compact(section: Section, names: Sequence[str] = ("dataset", "backbone", "n", "set")) -> Section:
+    """The section without those columns that hold one value, which is said above the table."""
+    found, common = section.grid, {}
+    for name in names:
+        if found and len(found.cells) and name in found.headings:
+            place = found.headings.index(name)
+            values = {cells[place] for cells in found.cells}
+            if len(values) == 1:
+                common[name] = values.pop()
+                found = _without(found, place)
+    return replace(section, grid=found, common=common)
+
+
+def _without(grid: Grid, place: int) -> Grid:
+    return replace(
+        grid,
+        headings=grid.headings[:place] + grid.headings[place + 1 :],
+        cells=[cells[:place] + cells[place + 1 :] for cells in grid.cells],
+        text_columns=grid.text_columns - (place < grid.text_columns),
+        bold=frozenset((line, column - (column > place)) for line, column in grid.bold),
+    )
+
+
+def shown(value: Value | None, column: Column, row: Row, detail: Detail = Detail.FULL) -> str:
     """One cell as text: mean, spread over seeds, interval, and n where it is not the row's."""
     if value is None:
         return ""
     if value.mean is None:
         return "n/m" if value.note else ""
     text = shown_number(value.mean, column.unit)
-    if value.std is not None:
+    if value.std is not None and detail in (Detail.SPREAD, Detail.FULL):
         text += f" ± {shown_number(value.std, column.unit)}"
-    if value.interval:
+    if value.interval and detail >= Detail.INTERVAL:
         text += f" {_interval(value.interval, column.unit)}"
-    if len(value.seeds) != (len(row.seeds) or 1):
+    if len(value.seeds) != (len(row.seeds) or 1) and not column.of_labels:
         text += f" (n={len(value.seeds)})"
     return text
 
 
-def heading(column: Column, *, with_evaluator: bool = False) -> str:
-    """A column's heading: score, unit, and whether higher is better."""
+def heading(column: Column) -> str:
+    """A column's heading: the evaluator's own words or the score, the unit, and whether higher is better."""
+    text = column.heading or column.score
     arrow = {True: " ↑", False: " ↓", None: ""}[column.higher_is_better]
-    unit = {"share": " %", "": ""}.get(column.unit, f" ({column.unit})")
-    return (column.key if with_evaluator else column.score) + unit + arrow
+    if column.unit == "share":
+        return text + ("" if text.endswith("%") else " %") + arrow
+    # A short heading has its unit in the notes.
+    return text + (f" ({column.unit})" if column.unit and not column.heading else "") + arrow
 
 
-def grid(table: Table, most_columns: int = _MOST_COLUMNS) -> Grid:
+def grid(table: Table, most_columns: int = _MOST_COLUMNS, detail: Detail = Detail.FULL) -> Grid:
     """A table as text; empty columns are left out, and a table of very many columns is turned: scores are rows then."""
     measured = [column for column in table.columns if any(column.key in row.values for row in table.rows)]
     lead: list[tuple[str, Callable[[Row], str]]] = [("dataset", lambda row: row.dataset)]
@@ -136,10 +190,10 @@ def grid(table: Table, most_columns: int = _MOST_COLUMNS) -> Grid:
     if any(row.seeds for row in table.rows):
         lead.append(("n", lambda row: str(len(row.seeds))))
         lead.append(("set", lambda row: row.settings))
-    with_evaluator = table.title == HEADLINE
-    headings = [name for name, _ in lead] + [heading(column, with_evaluator=with_evaluator) for column in measured]
+    headings = [name for name, _ in lead] + [heading(column) for column in measured]
     cells = [
-        [text(row) for _, text in lead] + [shown(row.values.get(column.key), column, row) for column in measured]
+        [text(row) for _, text in lead]
+        + [shown(row.values.get(column.key), column, row, detail) for column in measured]
         for row in table.rows
     ]
     bold = frozenset(
@@ -181,8 +235,33 @@ def remarks_of(board: Leaderboard) -> Iterator[str]:
         yield f"failed: {what}: {why}"
 
 
-def _table_section(table: Table, kind: str, most_columns: int) -> Section:
-    return Section(table.title, grid(table, most_columns), tuple(notes_of(table)), kind)
+def _table_section(table: Table, kind: str, most_columns: int, detail: Detail) -> Section:
+    text = grid(table, most_columns, detail)
+    return Section(table.title, text, tuple(notes_of(table)), kind, images=_images(table))
+
+
+def _columns_explained(table: Table) -> str:
+    """Which score of which evaluator stands under each heading."""
+    units = {"share": "", "": ""}
+    named = [
+        f"{column.heading} is {column.key}{units.get(column.unit, f' in {column.unit}')}" for column in table.columns
+    ]
+    return "columns: " + ", ".join(named)
+
+
+def _images(table: Table) -> str:
+    """How many images shares are taken over, once if it is the same everywhere."""
+    counts: dict[int, list[str]] = {}
+    for column in table.columns:
+        values = (row.values.get(column.key) for row in table.rows)
+        found = {value.count for value in values if value and value.count and column.unit == "share"}
+        for count in sorted(found):
+            counts.setdefault(count, []).append(column.heading or column.score)
+    if len(counts) > _COUNTS:
+        return ""
+    if len(counts) == 1:
+        return f"{next(iter(counts)):,} images"
+    return "; ".join(f"{count:,} images: {', '.join(names)}" for count, names in counts.items())
 
 
 def _place(one: Row | Difference | Reported) -> Place:
@@ -207,7 +286,7 @@ def _difference_section(found: tuple[Difference, ...]) -> Section:
         n = max(one.paired.n for one in by_column.values())
         texts = [_difference(by_column.get(column), n) for column in columns]
         cells.append([dataset, backbone, name, str(n), settings, *texts])
-    headings = ["dataset", "backbone", "label", "n", "set", *(heading(one, with_evaluator=True) for one in columns)]
+    headings = ["dataset", "backbone", "label", "n", "set", *map(heading, columns)]
     references = " and ".join(dict.fromkeys(one.reference for one in found))
     places = tuple(Place(dataset, backbone, label) for dataset, backbone, label, *_ in rows)
     text = Grid(headings, cells, 3, places=places)

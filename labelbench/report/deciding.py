@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from labelbench.claims.claim import Claim, Claims, Comparison, Verdict
 from labelbench.leaderboard.leaderboard import Leaderboard
-from labelbench.report.repeat import Repeat, asked_again
+from labelbench.leaderboard.repeat import Repeat, asked_again
 from labelbench.results.tables import Row
 from labelbench.runs import RunSpec
 

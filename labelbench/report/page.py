@@ -24,10 +24,10 @@ from labelbench.files import write_atomic
 from labelbench.labels import LabelSet
 from labelbench.leaderboard.leaderboard import Leaderboard
 from labelbench.leaderboard.pages import READING, sections_of
+from labelbench.leaderboard.repeat import SUITE_FILE
 from labelbench.report.charts import chart_facts, chart_sections, style_facts
 from labelbench.report.findings import findings_of
 from labelbench.report.labels import build_anew, galleries
-from labelbench.report.repeat import SUITE_FILE
 from labelbench.report.runs import run_views
 from labelbench.report.summary import claim_views
 from labelbench.report.tables import TableView, narrowed

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from labelbench.report.repeat import Repeat, repeats_of
+from labelbench.leaderboard.repeat import Repeat, repeats_of
 from labelbench.results.records import Record, TrainingRecord
 from labelbench.results.tables import shown_number
 from labelbench.runs import RunSpec

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from labelbench.claims.claim import OUTCOMES, Claims, Verdict
 from labelbench.leaderboard.leaderboard import Leaderboard
+from labelbench.leaderboard.repeat import Repeat
 from labelbench.report.deciding import deciding
-from labelbench.report.repeat import Repeat
 from labelbench.runs import RunSpec
 
 

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
-from labelbench.leaderboard.pages import Grid, Section
+from labelbench.leaderboard.pages import Grid, Section, compact
 from labelbench.registry import explanations
-
-_SAID_ONCE = ("dataset", "backbone")
 
 
 @dataclass(frozen=True)
@@ -31,24 +29,7 @@ class TableView:
 
 def narrowed(section: Section) -> TableView:
     """The section without the columns of data set and backbone, where they hold one value."""
-    text = section.grid
-    common = []
-    for name in _SAID_ONCE:
-        if text and name in text.headings:
-            place = text.headings.index(name)
-            values = {cells[place] for cells in text.cells}
-            if len(values) == 1:
-                common += sorted(values - {""})
-                text = _without(text, place)
+    found = compact(section, ("dataset", "backbone"))
     explained = explanations(section.title) if section.kind == "evaluator" else {}
-    return TableView(section.title, text, section.notes, section.kind, tuple(common), explained)
-
-
-def _without(grid: Grid, place: int) -> Grid:
-    return replace(
-        grid,
-        headings=grid.headings[:place] + grid.headings[place + 1 :],
-        cells=[cells[:place] + cells[place + 1 :] for cells in grid.cells],
-        text_columns=grid.text_columns - 1,
-        bold=frozenset((line, column - (column > place)) for line, column in grid.bold),
-    )
+    common = tuple(value for value in found.common.values() if value)
+    return TableView(section.title, found.grid, section.notes, section.kind, common, explained)

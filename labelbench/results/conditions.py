@@ -12,18 +12,24 @@ from labelbench.runs import mentioned_in
 from labelbench.values import differences, digest_of
 
 
-@dataclass(frozen=True, order=True)
+@dataclass(frozen=True)
 class Conditions:
     """What results must share to stand in one row; nothing for labels alone.
 
     Attributes:
         parts: each in words: how it was trained, on how much data, with which numerics, images and versions.
+        test_images: how many test images were measured, None for all.
     """
 
     parts: tuple[str, ...] = ()
+    test_images: int | None = None
 
     def __str__(self) -> str:
-        return "; ".join(self.parts)
+        measured = [f"{self.test_images:,} of the test images measured"] if self.test_images else []
+        return "; ".join([*self.parts, *measured])
+
+    def __lt__(self, other: Conditions) -> bool:
+        return (self.parts, self.test_images or 0) < (other.parts, other.test_images or 0)
 
     def __bool__(self) -> bool:
         return bool(self.parts)
@@ -53,7 +59,7 @@ def conditions_of(records: Iterable[Finished]) -> list[Conditions]:
             *(environment["labelbench"], environment["torch"], _backbone_origin(record)),
         )
         if key not in known:
-            known[key] = Conditions(tuple(part for part in _parts(record) if part))
+            known[key] = Conditions(tuple(part for part in _parts(record) if part), record.test_images)
         found.append(known[key])
     return found
 
@@ -65,7 +71,6 @@ def _parts(record: Finished) -> Iterator[str]:
     yield f"{run.share_of_data} of the training data"
     yield str(run.numerics)
     yield f"{run.dataset} {images['fingerprint'][:12]} ({images['train']:,} training, {images['test']:,} test images)"
-    yield f"{record.test_images:,} of them measured" if record.test_images else ""
     yield f"labelbench {environment['labelbench']}, torch {environment['torch']}"
     # Those that the label mentions are in its identity.
     mentioned = {*mentioned_in(run.backbone), *mentioned_in(run.dataset)}

@@ -14,6 +14,8 @@ class Column:
         evaluator: its name as the user wrote it.
         score: the score's name.
         unit, higher_is_better, at: as the score says.
+        heading: as short as can be understood, for tables of several evaluators; empty if the evaluator gives none.
+        of_labels: whether it stands beside scores of networks and is of labels alone, which have no seeds.
     """
 
     evaluator: str
@@ -21,6 +23,8 @@ class Column:
     unit: str = ""
     higher_is_better: bool | None = None
     at: float | None = None
+    heading: str = ""
+    of_labels: bool = False
 
     @property
     def key(self) -> str:
@@ -41,6 +45,7 @@ class Value:
         numbers: the value of each seed, in the order of ``seeds``.
         step: the smallest difference that two seeds can have, 0 if there is none: a share of 50 images comes in steps
             of 0.02.
+        count: of images (pairs, classes) that it is taken over, the smallest of all seeds, or None.
         best: whether it is better than that of every other label of the same data set, backbone and settings, and
             separated from each of them.
     """
@@ -53,6 +58,7 @@ class Value:
     numbers: tuple[float, ...] = ()
     step: float = 0.0
     best: bool = False
+    count: int | None = None
 
     @property
     def by_seed(self) -> dict[int, float]:

@@ -28,6 +28,7 @@ def record(
     recipe: Recipe = RECIPES["paper"],
     train_fraction: float = 1.0,
     notes: Mapping[str, str] | None = None,
+    test_images: int | None = None,
     flags: Mapping[str, str] | None = None,
 ) -> Record:
     """One measurement of one seed; flags are the notes of the scores that are findings."""
@@ -42,7 +43,7 @@ def record(
         "images": {"fingerprint": "fedcba9876543210", "train": 50_000, "test": IMAGES},
         "environment": {"labelbench": "0.1.0", "torch": "2.15.0"},
     }
-    return Record(Cell(run if backbone else run.of_labels, evaluator, 1), tuple(made), False, facts)
+    return Record(Cell(run if backbone else run.of_labels, evaluator, 1, test_images), tuple(made), False, facts)
 
 
 def seeds(label: str, evaluator: str, means: Mapping[str, float | None], count: int = 3, **rest: Any) -> list[Record]:

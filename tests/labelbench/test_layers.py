@@ -56,7 +56,9 @@ MAY_IMPORT: dict[str, set[str]] = {
         *("errors", "files", "settings", "interrupts", "machine", "plugins", "runs", "results", "running"),
     },
     "claims": {"errors", "recipes", "results"},
-    "leaderboard": {"errors", "runs", "machine", "evaluation", "results", "claims"},
+    "leaderboard": {
+        *("errors", "toml", "recipes", "runs", "evaluation", "plugins", "registry", "results", "claims"),
+    },
     "charts": {
         *("errors", "files", "datasets", "labels", "runs", "machine", "attacks", "training", "evaluation", "registry"),
         *("results", "running", "leaderboard"),

@@ -195,7 +195,7 @@ def test_a_score_without_value_is_missing() -> None:
 
 def test_a_number_that_is_none_at_all_decides_nothing() -> None:
     board = build(accuracy(**COMPARABLE))
-    (table,) = board.tables
+    (table,) = board.evaluator_tables
 
     def spoilt(table: Table) -> Table:
         rows = []

@@ -59,8 +59,9 @@ def test_one_seed_shows_the_interval_over_images(save: Save) -> None:
 def test_results_made_under_different_settings_stand_in_rows_of_their_own(save: Save, other: dict[str, object]) -> None:
     save("category", seed=0)
     board = Leaderboard.of(read(save("category", seed=1, **other)))
-    assert [len(row.seeds) for row in board.tables[0].rows] == [1, 1]
-    assert len({row.settings for row in board.tables[0].rows}) == len(board.legend) == 2
+    (table,) = board.evaluator_tables
+    assert [len(row.seeds) for row in table.rows] == [1, 1]
+    assert len({row.settings for row in table.rows}) == len(board.legend) == 2
     for letter, text in board.legend.items():
         assert f"settings {letter}: " in to_markdown(board)
         assert str(text)

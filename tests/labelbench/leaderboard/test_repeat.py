@@ -17,12 +17,12 @@ from labelbench.claims.files import paper_claims
 from labelbench.cli import cli
 from labelbench.commands.options import suite_of
 from labelbench.leaderboard.leaderboard import Leaderboard
+from labelbench.leaderboard.repeat import SUITE_FILE, Repeat, repeats_of
 from labelbench.machine.hardware import cpp_compiler
 from labelbench.machine.numerics import resolve_numerics
 from labelbench.optimizers import SGD, Muon
 from labelbench.recipes import RECIPES, Recipe
 from labelbench.registry import evaluator
-from labelbench.report.repeat import SUITE_FILE, Repeat, repeats_of
 from labelbench.report.summary import claim_views
 from labelbench.results.reading import read
 from labelbench.results.records import Cell

@@ -75,18 +75,28 @@ def _least(run: RunSpec) -> list[str]:
 
 
 def asked_again(
-    like: RunSpec, labels: Sequence[str], evaluators: Iterable[str], seeds: int, results: str, *, suite: str = ""
+    like: RunSpec,
+    labels: Sequence[str],
+    evaluators: Iterable[str],
+    seeds: int | Sequence[int],
+    results: str,
+    *,
+    suite: str = "",
 ) -> Repeat:
     """The command that trains some labels as one run was, with so many seeds, and measures them.
 
     Args:
         like: says where and how.
         labels, evaluators: names.
-        seeds: how many.
+        seeds: how many, or which.
         results: folder that it writes to.
         suite: that the run was part of, which holds the recipes of labels that were tuned, each by itself.
     """
-    asked: dict[str, Any] = {"dataset": like.dataset, "label": list(labels), "seeds": seeds}
+    asked: dict[str, Any] = {
+        "dataset": like.dataset,
+        "label": list(labels),
+        "seeds": seeds if isinstance(seeds, int) else list(seeds),
+    }
     if like.recipe.tuned:
         asked = {"suite": suite, **asked, "backbone": like.backbone, "evaluator": sorted(set(evaluators))}
         return Repeat(("run", *_options(asked), "--results", results))
@@ -131,7 +141,7 @@ def _options(asked: Mapping[str, Any]) -> Iterator[str]:
     """The words of a suite file as options."""
     for key, value in asked.items():
         # The comma makes one seed of what would be a count.
-        one_seed = key == "seeds" and isinstance(value, list)
-        texts = [f"{value[0]},"] if one_seed else value if isinstance(value, list) else [str(value)]
+        seeds = key == "seeds" and isinstance(value, list)
+        texts = [",".join(map(str, value)) + ","] if seeds else value if isinstance(value, list) else [str(value)]
         for text in texts:
             yield from (f"--{key}", text)

@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+import csv
+import importlib.util
+import io
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from labelbench.errors import InputError, UnknownName
+from labelbench.leaderboard.choice import Choice, chosen, table_names
+from labelbench.leaderboard.leaderboard import Leaderboard, build
+from labelbench.leaderboard.wide import to_wide_csv
+
+_spec = importlib.util.spec_from_file_location("made_up", Path(__file__).parents[1] / "made_up.py")
+assert _spec and _spec.loader
+made_up: Any = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(made_up)
+seeds, record = made_up.seeds, made_up.record
+
+
+@pytest.fixture(scope="module")
+def board() -> Leaderboard:
+    records = []
+    for place, label in enumerate(("category", "speech", "official:speech")):
+        for backbone in ("resnet32", "vgg19"):
+            scores = {"nearest": 0.9 - place / 10, "threshold": 0.2 + place / 10}
+            records += seeds(label, "accuracy", scores, backbone=backbone)
+            records += seeds(label, "attacks-paper", {"fgsm-untargeted/0.05": 0.1 + place / 10}, backbone=backbone)
+    return build(records)
+
+
+def rows(found: Leaderboard) -> list[tuple[str, str]]:
+    return [(row.backbone, row.label) for row in found.tables[0].rows]
+
+
+def test_one_table_is_shown_unless_all_are_asked_for(board: Leaderboard) -> None:
+    assert [table.title for table in chosen(board, Choice()).tables] == ["Leaderboard"]
+    assert [table.title for table in chosen(board, Choice(table="attacks-paper")).tables] == ["attacks-paper"]
+    assert chosen(board, Choice(everything=True)) == board
+    claims = chosen(board, Choice(table="claims"))
+    assert claims.tables == () and claims.verdicts == board.verdicts and claims.differences == ()
+    assert {"differences", "claims", "accuracy"} <= set(table_names(board))
+    with pytest.raises(UnknownName, match="did you mean attacks-paper"):
+        chosen(board, Choice(table="attack-paper"))
+
+
+def test_columns_may_be_any_score_of_any_evaluator(board: Leaderboard) -> None:
+    asked = Choice(columns=("attacks-paper/fgsm-untargeted/0.05", "threshold"))
+    (table,) = chosen(board, asked).tables
+    assert [column.key for column in table.columns] == ["attacks-paper/fgsm-untargeted/0.05", "accuracy/threshold"]
+    assert all(len(row.values) == 2 for row in table.rows)
+    assert [column.key for column in chosen(board, Choice(columns=("FGSM 0.05",))).tables[0].columns] == [
+        "attacks-paper/fgsm-untargeted/0.05"
+    ]
+    (table,) = chosen(board, Choice(table="accuracy", columns=("accuracy/thr*",))).tables
+    assert [column.score for column in table.columns] == ["threshold"]
+    with pytest.raises(UnknownName, match="did you mean accuracy/nearest"):
+        chosen(board, Choice(columns=("accuracy/nearst",)))
+
+
+def test_rows_are_chosen_by_label_and_place(board: Leaderboard) -> None:
+    assert {label for _, label in rows(chosen(board, Choice(labels=("*speech",))))} == {"speech", "official:speech"}
+    assert {backbone for backbone, _ in rows(chosen(board, Choice(only=("backbone=vgg19",))))} == {"vgg19"}
+    with pytest.raises(UnknownName, match="did you mean speech"):
+        chosen(board, Choice(labels=("speach",)))
+    with pytest.raises(InputError, match=r"--only vgg19; expected dataset=NAME or backbone=NAME or set=NAME"):
+        chosen(board, Choice(only=("vgg19",)))
+
+
+def test_rows_are_ordered_by_a_score_the_best_first_or_by_label(board: Leaderboard) -> None:
+    by_robustness = chosen(board, Choice(sort="FGSM 0.05", only=("backbone=vgg19",)))
+    assert [label for _, label in rows(by_robustness)] == ["official:speech", "speech", "category"]
+    by_label = chosen(board, Choice(sort="label", only=("backbone=vgg19",)))
+    assert [label for _, label in rows(by_label)] == ["category", "official:speech", "speech"]
+    with pytest.raises(UnknownName, match="unknown column to sort by 'accurcy/nearest'"):
+        chosen(board, Choice(sort="accurcy/nearest"))
+
+
+def test_wide_csv_has_a_line_for_each_label_and_a_column_for_each_score(board: Leaderboard) -> None:
+    lines = list(csv.DictReader(io.StringIO(to_wide_csv(board))))
+    assert len(lines) == 6
+    (line,) = [one for one in lines if (one["label"], one["backbone"]) == ("category", "vgg19")]
+    assert float(line["accuracy/nearest"]) == pytest.approx(0.9)
+    assert float(line["accuracy/threshold low"]) < float(line["accuracy/threshold"])
+    assert (line["attacks-paper/fgsm-untargeted/0.05 n"], line["seeds"]) == ("3", "0 1 2")

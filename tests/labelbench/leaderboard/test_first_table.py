@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from labelbench import Evaluator, Headline, Measurement
+from labelbench.leaderboard import first_table
+from labelbench.leaderboard.choice import first_alone
+from labelbench.leaderboard.exports import to_markdown
+from labelbench.leaderboard.leaderboard import Leaderboard, build
+from labelbench.recipes import RECIPES
+
+_spec = importlib.util.spec_from_file_location("made_up", Path(__file__).parents[1] / "made_up.py")
+assert _spec and _spec.loader
+made_up: Any = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(made_up)
+seeds, record = made_up.seeds, made_up.record
+
+
+class Calm(Evaluator):
+    """A plugin's."""
+
+    headline = (Headline("calm", "calmness"),)
+
+    def evaluate(self, context: Any) -> Measurement:
+        raise NotImplementedError
+
+
+@pytest.fixture
+def plugin(monkeypatch: pytest.MonkeyPatch) -> None:
+    here = first_table.evaluator_here
+    monkeypatch.setattr(first_table, "evaluator_here", lambda name: Calm() if name == "calm" else here(name))
+
+
+def headings(board: Leaderboard) -> list[str]:
+    assert board.headline
+    return [column.heading for column in board.headline.columns]
+
+
+def test_an_evaluator_of_a_plugin_stands_in_the_first_table_without_any_option(plugin: None) -> None:
+    found = seeds("speech", "accuracy", {"nearest": 0.9, "threshold": 0.5}) + seeds("speech", "calm", {"calm": 0.4})
+    assert headings(build(found)) == ["accuracy", "calmness"]
+    assert headings(build(found, headline=["accuracy/threshold"])) == ["threshold", "calmness"]
+
+
+def test_what_evaluators_name_stands_side_by_side_whatever_was_measured() -> None:
+    found = seeds("speech", "accuracy", {"nearest": 0.9})
+    found += seeds("speech", "attacks-paper", {"fgsm-untargeted/0.05": 0.4, "iterative-untargeted/0.05": 0.1})
+    found += seeds("speech", "attacks-adaptive", {"adaptive/1": 0.2})
+    found += [record("speech", 0, "label-statistics", {"entropy-256": 4.0, "effective-rank": 6.0}, backbone="")]
+    assert headings(build(found)) == [
+        *("accuracy", "adaptive 1/255", "FGSM 0.05", "iterative 0.05"),
+        *("entropy", "rank"),
+    ]
+    # A suite chooses and orders; what it does not name stays as it is.
+    chosen = ["attacks-paper/iterative-untargeted/0.05", "accuracy/nearest"]
+    assert headings(build(found, headline=chosen)) == [
+        "iterative 0.05",
+        "accuracy",
+        "adaptive 1/255",
+        "entropy",
+        "rank",
+    ]
+
+
+def test_an_evaluator_that_names_nothing_shows_its_first_score() -> None:
+    board = build(seeds("speech", "not-installed", {"one": 0.3, "two": 0.4}))
+    assert headings(board) == ["one"]
+
+
+def test_equal_headings_are_told_apart() -> None:
+    found = seeds("speech", "attacks-adaptive:quick", {"adaptive/1": 0.2})
+    found += seeds("speech", "attacks-adaptive", {"adaptive/1": 0.3})
+    assert headings(build(found)) == ["adaptive 1/255 (attacks-adaptive)", "adaptive 1/255 (quick)"]
+
+
+def test_a_label_is_one_row_though_evaluators_saw_other_numbers_of_images() -> None:
+    some = [
+        record("speech", seed, "attacks-paper", {"fgsm-untargeted/0.05": 0.4}, test_images=100) for seed in range(2)
+    ]
+    board = build(seeds("speech", "accuracy", {"nearest": 0.9}, count=2) + some)
+    assert board.headline
+    (row,) = board.headline.rows
+    assert set(row.values) == {"accuracy/nearest", "attacks-paper/fgsm-untargeted/0.05"}
+    assert str(board.legend[row.settings]).endswith("torch 2.15.0")
+
+
+def test_other_recipes_are_other_rows() -> None:
+    found = seeds("speech", "accuracy", {"nearest": 0.9})
+    found += seeds("speech", "accuracy", {"nearest": 0.8}, recipe=RECIPES["quick"])
+    board = build(found)
+    assert board.headline and [row.settings for row in board.headline.rows] == ["a", "b"]
+
+
+def test_what_is_missing_is_said_with_the_command_that_measures_it() -> None:
+    found = seeds("category", "accuracy", {"nearest": 0.9}) + seeds("speech", "accuracy", {"nearest": 0.8})
+    found += seeds("category", "attacks-adaptive", {"adaptive/1": 0.3})
+    found += seeds("speech", "attacks-adaptive", {"adaptive/1": 0.2}, count=1)
+    found += seeds("constant", "accuracy", {"nearest": 0.7})
+    board = build(found, folder="results/mine")
+    lacking = {one.labels: one for one in board.missing}
+    assert str(lacking["constant",]) == "constant: not measured with attacks-adaptive"
+    assert str(lacking["speech",]) == "speech: not measured with attacks-adaptive for seeds 1, 2"
+    command = lacking["speech",].repeat.command
+    for part in ("--dataset cifar10", "--label speech", "--seeds 1,2,", "--evaluator attacks-adaptive", "results/mine"):
+        assert part in command
+    assert "constant: not measured with attacks-adaptive; to measure it: labelbench run" in to_markdown(board)
+
+
+def test_nothing_is_missing_where_all_rows_are_measured_alike() -> None:
+    found = seeds("category", "accuracy", {"nearest": 0.9}) + seeds("speech", "accuracy", {"nearest": 0.8})
+    assert build(found).missing == ()
+
+
+def test_the_first_table_as_markdown_is_short() -> None:
+    found = [one for index in range(18) for one in seeds(f"label-{index}", "accuracy", {"nearest": 0.5 + index / 100})]
+    assert len(to_markdown(first_alone(build(found))).splitlines()) < 40
