@@ -16,7 +16,7 @@ from labelbench.values import differences, digest_of
 
 # What file managers leave in folders, besides what a dot hides.
 _CLUTTER = ("Thumbs.db", "desktop.ini")
-NUMERICS_MODES = ("exact", "fast")
+NUMERICS_MODES = ("exact", "portable", "fast")
 
 
 @dataclass(frozen=True)
@@ -24,8 +24,9 @@ class Numerics:
     """How numbers are computed, resolved when planning by rules on spec and machine.
 
     Attributes:
-        mode: ``"exact"`` (float32, not compiled, alone: the same bits on a CPU with equal versions and threads) or
-            ``"fast"`` (what the machine has).
+        mode: ``"exact"`` (float32, not compiled: the same bits on CPUs of equal capability, with equal versions and
+            threads), ``"portable"`` (the same bits on every x86 processor with AVX2) or ``"fast"`` (what the machine
+            has).
         device: ``"cpu"``, ``"cuda"`` or ``"mps"``.
         precision: ``"float32"``, ``"bfloat16"`` or ``"float16"`` of the matrix products.
         threads: threads of one process on a CPU; 0 where another device computes.

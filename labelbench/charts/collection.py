@@ -11,7 +11,6 @@ from dataclasses import replace
 from labelbench.charts.curves import curve_charts
 from labelbench.charts.data import Chart, Panel
 from labelbench.charts.scatters import scatter_charts
-from labelbench.charts.tradeoffs import trade_offs
 from labelbench.charts.trainings import learning_curves
 from labelbench.leaderboard.leaderboard import Leaderboard
 from labelbench.results.reading import Contents
@@ -29,12 +28,7 @@ def charts_of(contents: Contents, board: Leaderboard) -> tuple[Chart, ...]:
     Raises:
         InputError: a file of arrays or a training is damaged.
     """
-    charts = (
-        *curve_charts(board),
-        *trade_offs(board),
-        *learning_curves(contents.trainings),
-        *scatter_charts(contents, board.legend),
-    )
+    charts = (*curve_charts(board), *learning_curves(contents.trainings), *scatter_charts(contents, board.legend))
     return tuple(sorted(charts, key=lambda chart: (chart.section.order, chart.section.title)))
 
 

@@ -56,6 +56,8 @@ class Found:
     evidence: list[str] = field(default_factory=list)
     against: list[float] = field(default_factory=list)
     held: int = 0
+    # Of cells that decide nothing yet: whether the mean is where the claim has it, and how many seeds would decide.
+    open_cells: list[tuple[bool, int | None]] = field(default_factory=list)
     # Things by the reason for which nothing follows from them.
     missing: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     nothing: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
@@ -73,7 +75,19 @@ class Found:
         if self.held == len(self.against):
             return "reproduced", tuple(evidence), ()
         open_cells = len(self.against) - self.held
-        return "not decided", tuple(evidence), (f"not separated in {open_cells} of {len(self.against)} cells",)
+        undecided = f"not separated in {open_cells} of {len(self.against)} cells"
+        return "not decided", tuple(evidence), (undecided + self._seeds_in_words(),)
+
+    def _seeds_in_words(self) -> str:
+        """How many seeds would decide, if spread and differences stay as they are; nothing if no number would."""
+        # One cell that is false contradicts a claim, and all must hold for it to be reproduced.
+        wrong = [seeds for right_side, seeds in self.open_cells if not right_side and seeds]
+        right = [seeds for right_side, seeds in self.open_cells if right_side]
+        if wrong:
+            return f"; with the present spread {min(wrong)} seeds would contradict it"
+        if right and all(right):
+            return f"; with the present spread {max(filter(None, right))} seeds would reproduce it"
+        return "; with the present spread no number of seeds below 1,000 would decide" if self.open_cells else ""
 
 
 def asked(comparison: Comparison) -> str:

@@ -69,4 +69,6 @@ def merge_folders(folders: Sequence[Path], into: Path) -> None:
     from labelbench.results.merging import merge
 
     done = merge(folders, into)
+    for run in done.apart:
+        click.echo(f"same settings, another processor, both are kept: {run}")
     click.echo(f"{into}: {done.copied} files copied, {done.same} were there already; `labelbench leaderboard {into}`")

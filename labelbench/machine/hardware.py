@@ -69,6 +69,12 @@ def has_bfloat16_units() -> bool:
     return bool(_processor_flags() & {"avx512_bf16", "amx_bf16", "bf16"})
 
 
+def has_avx2() -> bool:
+    """Whether the processor has AVX2: known on Linux, and taken for granted on other x86 machines of 64 bits."""
+    flags = _processor_flags()
+    return "avx2" in flags if flags else platform.machine().lower() in ("x86_64", "amd64")
+
+
 def has_matrix_tiles() -> bool:
     """Whether the processor has AMX tiles for bfloat16, which shorten convolutions and little else of a step."""
     return "amx_bf16" in _processor_flags()

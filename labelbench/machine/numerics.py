@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import platform
+import re
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from importlib import metadata
@@ -15,6 +17,7 @@ from labelbench.machine.cards import cards_in_use, use_cards
 from labelbench.machine.hardware import (
     cpp_compiler,
     cuda_capability,
+    has_avx2,
     has_bfloat16_units,
     has_cuda,
     has_matrix_tiles,
@@ -25,6 +28,8 @@ from labelbench.machine.hardware import (
 from labelbench.runs import NUMERICS_MODES, Numerics
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
+# ATen, oneDNN and MKL are told apart by nothing else between x86 processors of several kinds.
+_COMMON = {"ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2", "MKL_CBWR": "COMPATIBLE"}
 # Compute capabilities of the first GPUs with units for each type: Ampere, Volta.
 _BFLOAT16_GPU, _FLOAT16_GPU = (8, 0), (7, 0)
 
@@ -35,7 +40,8 @@ def resolve_numerics(
     """How runs of this plan compute, by rules on the wishes and the machine, never by timing.
 
     Args:
-        mode: ``"exact"`` or ``"fast"``.
+        mode: ``"exact"``, ``"portable"`` or ``"fast"``; ``"portable"`` holds the libraries of this process, and of
+            those that it starts, to what all x86 processors have.
         device: one of :data:`DEVICES`; ``"auto"`` takes CUDA, then MPS, then the CPU. ``"cuda"`` uses all GPUs that
             are visible and ``"cuda:1"`` one of them, from now on in this process.
         threads: threads on a CPU, or None for all cores that this process may use, divided among ``jobs``.
@@ -54,12 +60,17 @@ def resolve_numerics(
     for name, number in (("threads", threads), ("jobs", jobs)):
         if number is not None and number < 1:
             raise InputError(f"{name} is {number}; expected 1 or more")
+    if mode == "portable":
+        if kind not in ("auto", "cpu"):
+            raise InputError(f"portable numerics are those of x86 processors; got device {device!r}: leave it out")
+        device = kind = "cpu"
+        hold_to_common_instructions()
     here = [name for name, found in (("cuda", has_cuda), ("mps", has_mps)) if found()] + ["cpu"]
     chosen = here[0] if kind == "auto" else kind
     if chosen not in here:
         raise MachineError(f"device {device!r} is not on this machine; name one that is: {', '.join(here)}")
     use_cards(device)
-    if mode == "exact" and compiled:
+    if mode != "fast" and compiled:
         raise InputError("networks are compiled with fast numerics only; add --numerics fast, or leave out --compile")
     if compiled and cpp_compiler() is None:
         raise InputError("--compile needs a C++ compiler (g++ or clang++), and none is here; install one, or leave it")
@@ -68,9 +79,25 @@ def resolve_numerics(
         mode=mode,
         device=chosen,
         precision=native_precision(chosen) if fast else "float32",
-        threads=(threads or max(1, usable_cores() // jobs)) if chosen == "cpu" else 0,
+        # The number of threads counts for the bits: what every machine has is one.
+        threads=(threads or (1 if mode == "portable" else max(1, usable_cores() // jobs))) if chosen == "cpu" else 0,
         compiled=fast and (pays_to_compile(chosen) if compiled is None else compiled),
     )
+
+
+def hold_to_common_instructions() -> None:
+    """Have torch's libraries use no more than AVX2, in their reproducible modes; before torch is loaded.
+
+    Raises:
+        MachineError: the processor has no AVX2, or torch was loaded without these settings.
+    """
+    if not has_avx2():
+        raise MachineError("portable numerics need an x86 processor with AVX2, which this is not; use --numerics exact")
+    missing = {name: value for name, value in _COMMON.items() if os.environ.get(name) != value}
+    if missing and "torch" in sys.modules:
+        words = " ".join(f"{name}={value}" for name, value in _COMMON.items())
+        raise MachineError(f"torch is loaded already, and portable numerics begin before: start Python with {words}")
+    os.environ.update(missing)
 
 
 def native_precision(device: str) -> str:
@@ -139,9 +166,9 @@ def numerics_in_force(numerics: Numerics) -> Iterator[None]:
     try:
         if numerics.threads:
             torch.set_num_threads(numerics.threads)
-        torch.use_deterministic_algorithms(numerics.mode == "exact", warn_only=True)
+        torch.use_deterministic_algorithms(numerics.mode != "fast", warn_only=True)
         torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
-        torch.backends.cudnn.allow_tf32 = numerics.mode != "exact"
+        torch.backends.cudnn.allow_tf32 = numerics.mode == "fast"
         torch.set_float32_matmul_precision("highest")
         with torch.cuda.device(cards_in_use()[0]) if numerics.device == "cuda" else nullcontext():
             yield
@@ -162,6 +189,7 @@ def environment_facts(numerics: Numerics) -> dict[str, Any]:
         "system": f"{platform.system()} {platform.machine()}",
     }
     facts["processor"] = processor()
+    facts["arithmetic"] = arithmetic(numerics.device)
     if numerics.device == "cuda":
         import torch
 
@@ -169,6 +197,22 @@ def environment_facts(numerics: Numerics) -> dict[str, Any]:
         facts["card"] = torch.cuda.current_device()
         facts["cuda"] = torch.version.cuda
     return facts
+
+
+def arithmetic(device: str) -> str:
+    """What decides how sums are rounded beside the settings: instructions and libraries of a CPU, the kind of a GPU."""
+    import torch
+
+    if device == "cuda":
+        return f"{torch.cuda.get_device_name()}, CUDA {torch.version.cuda}"
+    if device != "cpu":
+        return device
+    found = [torch.backends.cpu.get_cpu_capability()]
+    built = torch.__config__.show()
+    for name, pattern in (("oneDNN", r"MKL-DNN v([\d.]+)"), ("MKL", r"Math Kernel Library Version ([\d.]+)")):
+        version = re.search(pattern, built)
+        found += [f"{name} {version[1]}"] if version else []
+    return ", ".join(found)
 
 
 def _version(distribution: str) -> str | None:

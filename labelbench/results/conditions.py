@@ -56,7 +56,7 @@ def conditions_of(records: Iterable[Finished]) -> list[Conditions]:
                 record.test_images,
             ),
             *(images["fingerprint"], images["train"], images["test"]),
-            *(environment["labelbench"], environment["torch"], _backbone_origin(record)),
+            *(environment["labelbench"], environment["torch"], _arithmetic(record), _backbone_origin(record)),
         )
         if key not in known:
             known[key] = Conditions(tuple(part for part in _parts(record) if part), record.test_images)
@@ -72,10 +72,17 @@ def _parts(record: Finished) -> Iterator[str]:
     yield str(run.numerics)
     yield f"{run.dataset} {images['fingerprint'][:12]} ({images['train']:,} training, {images['test']:,} test images)"
     yield f"labelbench {environment['labelbench']}, torch {environment['torch']}"
+    yield _arithmetic(record)
     # Those that the label mentions are in its identity.
     mentioned = {*mentioned_in(run.backbone), *mentioned_in(run.dataset)}
     yield from (f"{path} {digest[:12]}" for path, digest in run.files if path in mentioned)
     yield _backbone_origin(record)
+
+
+def _arithmetic(record: Finished) -> str:
+    """What rounds sums where equal bits are promised; portable numerics are made to be alike everywhere."""
+    mode = record.run.numerics.mode
+    return str(record.facts["environment"].get("arithmetic", "")) if mode == "exact" else ""
 
 
 def _backbone_origin(record: Finished) -> str:

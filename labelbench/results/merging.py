@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 from labelbench.errors import ConflictError, InputError
 from labelbench.files import disk_errors, read_json, write_atomic, write_json
 from labelbench.results.store import results_in
+from labelbench.runs import slug
 
 _SUITE = "suite.json"
 _FAILED = ".failed.json"
@@ -27,10 +29,12 @@ class Merged:
     Attributes:
         copied: files that were not there yet.
         same: files that were there with the same content, or the same scores.
+        apart: runs that two processors computed otherwise from the same settings; both are kept.
     """
 
     copied: int
     same: int
+    apart: tuple[str, ...] = ()
 
 
 def merge(sources: Sequence[Path], into: Path) -> Merged:
@@ -55,16 +59,16 @@ def merge(sources: Sequence[Path], into: Path) -> Merged:
     found = [(folder, _files_of(folder)) for folder in (*([into] if into.is_dir() else []), *sources)]
     if not any(files for _, files in found):
         raise InputError(f"{' and '.join(map(str, sources))} hold no results; expected folders of `labelbench run`")
-    chosen, same = _without_conflicts(found)
-    copies = [(name, folder) for name, folder in chosen.items() if folder.resolve() != into.resolve()]
+    chosen, same, apart = _without_conflicts(found)
+    copies = [(name, source) for name, source in chosen.items() if source.resolve() != (into / name).resolve()]
     # Arrays before the records that name them: a record that is there is complete.
-    for name, folder in sorted(copies, key=lambda pair: (pair[0].endswith(".json"), pair[0])):
-        with disk_errors("cannot read", folder / name):
-            data = (folder / name).read_bytes()
+    for name, source in sorted(copies, key=lambda pair: (pair[0].endswith(".json"), pair[0])):
+        with disk_errors("cannot read", source):
+            data = source.read_bytes()
         write_atomic(into / name, data)
     _drop_old_failures(into)
     _write_suite([folder for folder, _ in found], into)
-    return Merged(len(copies), same)
+    return Merged(len(copies), same, apart)
 
 
 def _files_of(folder: Path) -> list[str]:
@@ -79,27 +83,52 @@ def _files_of(folder: Path) -> list[str]:
     return found
 
 
-def _without_conflicts(found: Sequence[tuple[Path, list[str]]]) -> tuple[dict[str, Path], int]:
-    """The folder that each file is taken from, the first that has it; and how many were there twice."""
+def _without_conflicts(found: Sequence[tuple[Path, list[str]]]) -> tuple[dict[str, Path], int, tuple[str, ...]]:
+    """The file that each name is taken from, the first that has it; how many were there twice; and runs kept apart."""
     chosen: dict[str, Path] = {}
     conflicts = []
+    apart = []
     same = 0
     for folder, names in found:
-        for name in names:
-            first = chosen.setdefault(name, folder)
-            if first.resolve() == folder.resolve():
-                continue
-            if _agree(first / name, folder / name):
-                same += 1
-            else:
-                conflicts.append(f"{name} of {first} and {folder}")
+        for run, files in groupby(names, lambda name: name.rpartition("/")[0]):
+            sources = {name: folder / name for name in files}
+            taken = {name: chosen[name] for name in sources if name in chosen}
+            if any(not _same_file(taken[name], sources[name]) for name in taken):
+                here, there = _arithmetic(sources.values()), _arithmetic(taken.values())
+                if here and there and here != there:
+                    # Equal settings on another processor: its own folder beside the first, which reading tells apart.
+                    sources = {f"{run}@{slug(here)}/{Path(name).name}": file for name, file in sources.items()}
+                    apart.append(f"{run}: {there} and {here}")
+            for name, file in sources.items():
+                first = chosen.setdefault(name, file)
+                if first.resolve() == file.resolve():
+                    continue
+                if _agree(first, file):
+                    same += 1
+                else:
+                    conflicts.append(f"{name} of {first.parents[3]} and {file.parents[3]}")
     if conflicts:
         more = f" and {len(conflicts) - _NAMED} more" if len(conflicts) > _NAMED else ""
         raise ConflictError(
             f"other results under the same name: {', '.join(conflicts[:_NAMED])}{more}; nothing is written, "
             "remove those that are wrong"
         )
-    return chosen, same
+    return chosen, same, tuple(apart)
+
+
+def _same_file(first: Path, second: Path) -> bool:
+    return first.resolve() == second.resolve() or _agree(first, second)
+
+
+def _arithmetic(files: Iterable[Path]) -> str:
+    """What rounded the sums of these records, as the first of them that knows says."""
+    for file in files:
+        if file.suffix == ".json" and not file.name.endswith(_FAILED):
+            facts = read_json(file)
+            environment = facts.get("environment") if isinstance(facts, dict) else None
+            if isinstance(environment, dict) and environment.get("arithmetic"):
+                return str(environment["arithmetic"])
+    return ""
 
 
 def _agree(first: Path, second: Path) -> bool:

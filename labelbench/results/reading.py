@@ -120,7 +120,8 @@ class _Reader:
         try:
             evaluator = facts["evaluator"]
             cell = Cell(self._run(facts), evaluator["name"], evaluator["version"], facts["test_images"])
-            self._refuse_twice(path, facts["run"]["id"], cell.evaluator, cell.version, cell.test_images)
+            made = facts["environment"].get("arithmetic")
+            self._refuse_twice(path, facts["run"]["id"], made, cell.evaluator, cell.version, cell.test_images)
             scores = tuple(map(score_of, facts.pop("scores")))
             return Record(cell, scores, facts["status"] == "diverged", facts)
         except _WRONG as error:
@@ -129,7 +130,7 @@ class _Reader:
     def training(self, path: str) -> TrainingRecord:
         facts = self._facts(path, "training")
         try:
-            self._refuse_twice(path, facts["run"]["id"])
+            self._refuse_twice(path, facts["run"]["id"], facts["environment"].get("arithmetic"))
             training = TrainingRecord(self._run(facts), facts)
             # What is used of it is asked for here, where the file can be named.
             _ = training.accuracy, training.diverged, facts["label"]["identity"], facts["images"], facts["environment"]
@@ -153,7 +154,7 @@ class _Reader:
         first = self._seen.setdefault(key, path)
         if first != path:
             raise ConflictError(
-                f"{first} and {path} are both records of one {'measurement' if len(key) > 1 else 'training'}; "
+                f"{first} and {path} are both records of one {'measurement' if len(key) > 2 else 'training'}; "
                 "remove the one that is a copy"
             )
 

@@ -163,6 +163,28 @@ def p_equivalent(numbers: Sequence[float], margin: float, least: float = 0.0) ->
     return max(p_above(numbers, -margin, least), p_below(numbers, margin, least))
 
 
+def seeds_to_decide(distance: float, std: float, level: float = 0.95) -> int | None:
+    """The least number of seeds, three or more, with which an interval of this level would end short of a bound.
+
+    Args:
+        distance: of the mean to the bound, 0 or more, if more seeds leave it where it is.
+        std: standard deviation over seeds, if more leave it as it is.
+        level: of the two-sided t-interval.
+
+    Returns:
+        None if it takes more than 999.
+
+    >>> seeds_to_decide(0.01, 0.01), seeds_to_decide(0.01, 0.0001), seeds_to_decide(0.0, 0.01)
+    (7, 3, None)
+    """
+    from scipy.special import stdtrit
+
+    if distance <= 0:
+        return None
+    counts = range(LEAST_SEEDS, 1000)
+    return next((n for n in counts if stdtrit(n - 1, (1 + level) / 2) * std < distance * math.sqrt(n)), None)
+
+
 def p_any(p_values: Iterable[float]) -> float:
     """p-value of "all hypotheses are true" (Simes 1986): small if one of them is shown to be false.
 

@@ -137,21 +137,6 @@ def test_intervals_are_over_test_images_with_one_seed_and_over_seeds_with_more(f
     assert [line[0] for line in found["speech"].seeds] == pytest.approx([0.3, 0.4, 0.5]) and not found["category"].seeds
 
 
-def test_accuracy_stands_against_what_was_measured_of_robustness(folder: Folder) -> None:
-    for label, accuracy, robust in (("category", 0.9, 0.1), ("speech", 0.8, 0.3)):
-        folder.measure(folder.run(label), "accuracy", {"nearest": accuracy})
-        folder.measure(folder.run(label), "attacks-adaptive", {"adaptive/1": robust})
-    folder.measure(folder.run("constant"), "accuracy", {"nearest": 0.2})
-    chart = folder.charts["accuracy-against-robustness-cifar10-resnet8"]
-    assert (chart.kind, chart.x_title, chart.y_title) == ("points", "accuracy, %", "robustness, %")
-    found = series_of(chart, "adaptive 1/255")
-    assert {name: (one.x, one.y) for name, one in found.items()} == {
-        "category": ((90.0,), (0.1,)),
-        "speech": ((80.0,), (0.3,)),
-    }
-    assert found["speech"].low[0] < 0.3 < found["speech"].high[0] and "over test images" in chart.spread
-
-
 def test_what_was_not_measured_is_a_gap(folder: Folder) -> None:
     run = folder.run("constant")
     diverged = Score("2%", None, "share", note="the training diverged", at=0.02)

@@ -11,7 +11,7 @@ from labelbench.runs import Numerics
 
 
 def test_numerics_are_resolved_from_wishes_and_machine() -> None:
-    assert resolve_numerics("exact", "cpu", 3) == Numerics("exact", "cpu", "float32", 3, False, 1)
+    assert resolve_numerics("exact", "cpu", 3) == Numerics("exact", "cpu", "float32", 3, False)
     assert resolve_numerics("exact", "cpu", None).threads == usable_cores()
     assert resolve_numerics("exact", "auto", 1).device == (
         "cuda" if has_cuda() else resolve_numerics("exact", "auto", 1).device

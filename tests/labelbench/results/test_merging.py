@@ -171,3 +171,21 @@ def test_a_training_that_two_folders_made_is_taken_once(
         (run / "training.json").write_text(json.dumps(facts))
     done = command("merge", *map(str, two), "--into", str(tmp_path / "all"))
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_same_settings_on_another_processor_are_kept_beside_and_in_a_row_of_their_own(
+    two: tuple[Path, Path], command: Command, tmp_path: Path
+) -> None:
+    for folder, arithmetic, value in ((two[0], "AVX512, oneDNN 3", 0.6), (two[1], "AVX2, oneDNN 3", 0.61)):
+        for file in folder.rglob("accuracy-*.json"):
+            facts = json.loads(file.read_text())
+            facts["environment"]["arithmetic"] = arithmetic
+            facts["scores"][0]["value"] += value - 0.6
+            file.write_text(json.dumps(facts))
+    for _ in range(2):
+        done = command("merge", *map(str, two), "--into", str(tmp_path / "all"))
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.count("same settings, another processor, both are kept: ") == 1
+    board = Leaderboard.of(read(Results(tmp_path / "all")))
+    rows = {row.seeds: str(board.legend[row.settings]) for row in board.tables[0].rows}
+    assert "AVX512, oneDNN 3" in rows[0, 1] and "AVX2, oneDNN 3" in rows[1, 2]
