@@ -26,11 +26,8 @@ def findings(contents: Contents) -> Iterator[str]:
     """What was run, what an evaluator flagged most, in its words, and the sentences that the report begins with."""
     board = Leaderboard.of(contents)
     for place in findings_of(board, paper_claims()):
-        runs = [
-            one.run
-            for one in contents.trainings
-            if (one.run.dataset, one.run.backbone) == (place.dataset, place.backbone)
-        ]
+        where = place.dataset, place.backbone
+        runs = [one.run for one in contents.trainings if (one.run.dataset, one.run.backbone) == where]
         counts = {"label": len({run.label for run in runs}), "seed": len({run.seed for run in runs})}
         labels, seeds = (f"{count} {word}{'s' if count != 1 else ''}" for word, count in counts.items())
         epochs = max(run.recipe.epochs for run in runs)

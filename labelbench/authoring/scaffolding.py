@@ -1,4 +1,4 @@
-"""Begin a plugin: a folder that installs, keeps its promises and runs as it is, from the files in ``templates``."""
+"""Begin a plugin: a folder that installs, passes its checks and runs as it is, from the files in ``templates``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Attacks of other libraries, which want a classifier: network and decoder wrapped as one, and kept from harm."""
+"""Attacks of other libraries, which want a classifier: network and decoder wrapped as one and left unchanged."""
 
 from __future__ import annotations
 
