@@ -89,7 +89,6 @@ class Scale:
         unit: of the differences.
         better: ``"right"`` or ``"left"``.
         zero: where no difference is, in percent of the width.
-        ends: the ends of the scale as text.
     """
 
     heading: str
@@ -97,7 +96,6 @@ class Scale:
     unit: str
     better: str
     zero: float
-    ends: tuple[str, str]
 
 
 @dataclass(frozen=True)
@@ -272,8 +270,7 @@ def _scaled(question: Question, found: Sequence[Difference], place: Place) -> tu
         cells[one.name] = Cell(text, at(one.paired.mean), left, right, over_images)
     unit = "points" if column.unit == "share" else column.unit
     better = "right" if column.higher_is_better else "left"
-    ends = (shown_number(low, column.unit, signed=True), shown_number(high, column.unit, signed=True))
-    return Scale(question.headline.heading, question.headline.question, unit, better, at(0.0), ends), cells
+    return Scale(question.headline.heading, question.headline.question, unit, better, at(0.0)), cells
 
 
 def _interval(one: Difference, values: Mapping[str, Value]) -> tuple[tuple[float, float] | None, bool]:
