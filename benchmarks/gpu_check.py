@@ -118,10 +118,7 @@ def trainer_of(run: RunSpec, *, captured: bool = True) -> Trainer:
     """Its trainer; with steps that are not captured if so wanted."""
     made = materials()
     images = made.images(run)
-    trainer = Trainer(run, made.network(run), made.labels(run), images, validation_share=0.1, flip=True)
-    if not captured:
-        trainer._full_step.why_not = "captured steps are compared with it"
-    return trainer
+    return Trainer(run, made.network(run), made.labels(run), images, validation_share=0.1, flip=True, captured=captured)
 
 
 def in_turn(trainers: Sequence[Trainer]) -> list[Trained]:

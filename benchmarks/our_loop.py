@@ -19,5 +19,4 @@ if __name__ == "__main__":
     backbone, mode, threads, steps = sys.argv[1:]
     numerics = resolve_numerics(mode, "cpu", int(threads))
     run = RunSpec("digits", "speech", backbone, 0, recipe=Recipe(optimizer=SGD(0.01)), numerics=numerics)
-    materials = Materials()
-    print(training_rate(run, materials.network(run), materials, int(steps)))
+    print(training_rate(run, Materials(), int(steps)))

@@ -59,7 +59,7 @@ def show_plan(options: dict[str, Any], *, measure: bool) -> None:
         if measure:
             from labelbench.running.estimate import estimate
 
-            for line in estimate(plan):
+            for line in estimate(plan, options["jobs"]):
                 click.echo(line)
 
 

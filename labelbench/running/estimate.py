@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+from labelbench.machine.cards import cards_in_use
 from labelbench.machine.numerics import numerics_in_force
-from labelbench.running.first_steps import take_steps
+from labelbench.running.first_steps import trainer_for, wait_for
 from labelbench.running.materials import Materials
 from labelbench.running.planning import Plan
 from labelbench.runs import RunSpec
 
-if TYPE_CHECKING:
-    from labelbench.networks import Network
-
 _STEPS, _WARMING_UP = 10, 3
+# Steps of a GPU are short, and captured after a few.
+_STEPS_ON_A_GPU, _WARMING_UP_A_GPU = 100, 8
 _VALIDATED = 200
 
 
@@ -60,12 +59,17 @@ class Work:
         )
 
 
-def estimate(plan: Plan) -> Iterator[str]:
+def estimate(plan: Plan, jobs: int = 1) -> Iterator[str]:
     """Lines that say what was measured and what follows from it.
 
     For each data set, backbone, shape of label and size of a step a training is begun and its steps timed, the first
     ones left out, and its validation; the missing trainings of that kind are counted in images. Measurements of
     evaluators are not estimated.
+
+    Args:
+        plan: its missing trainings are estimated.
+        jobs: trainings at once. On GPUs as many are begun and timed together; on a CPU one is timed with its share of
+            the threads.
     """
     materials = Materials()
     kinds: dict[tuple[str, str, tuple[int, ...], int], list[RunSpec]] = defaultdict(list)
@@ -73,43 +77,68 @@ def estimate(plan: Plan) -> Iterator[str]:
         kinds[run.dataset, run.backbone, materials.labels(run).shape, Work.of(run, materials).batch].append(run)
     total = 0.0
     for (dataset, name, shape, batch), runs in kinds.items():
-        network = materials.network(runs[0])
-        rate = training_rate(runs[0], network, materials)
+        at_once = min(jobs, len(runs))
+        rate, together = _rate_of(runs, at_once, materials), ""
+        if at_once > 1:
+            streams = "streams" if runs[0].numerics.device == "cuda" else "processes"
+            together = f", {at_once} at once in {streams}"
         work = [Work.of(run, materials) for run in runs]
         images = sum(each.images for each in work)
-        seconds = images / rate + sum(each.validated for each in work) / _validation_rate(runs[0], network, materials)
+        validating = sum(each.validated for each in work) / _validation_rate(runs[0], materials)
+        seconds = images / rate + validating / at_once
         total += seconds
         small = f" {batch} at a time" if batch < runs[0].recipe.batch_size else ""
         yield (
             f"{dataset} {name} {'x'.join(map(str, shape))}: {len(runs)} trainings, {images:,} images{small} at "
-            f"{rate:,.0f} images/s: {_hours(seconds)}"
+            f"{rate:,.0f} images/s{together}: {_hours(seconds)}"
         )
-    yield f"all missing trainings, one after another: {_hours(total)}; evaluators come on top"
+    after = "one after another" if jobs == 1 else f"{jobs} at once"
+    yield f"all missing trainings, {after}: {_hours(total)}; evaluators come on top"
 
 
-def training_rate(run: RunSpec, network: Network, materials: Materials, steps: int = _STEPS) -> float:
-    """Images per second of training steps, timed after three steps of warming up and without validation.
+def _rate_of(runs: Sequence[RunSpec], at_once: int, materials: Materials) -> float:
+    """Images per second of ``at_once`` trainings together."""
+    if runs[0].numerics.device != "cuda":
+        return at_once * training_rate(runs[0], materials)
+    cards = min(at_once, len(cards_in_use()))
+    return cards * training_rate(runs[0], materials, at_once=-(-at_once // cards))
+
+
+def training_rate(run: RunSpec, materials: Materials, steps: int | None = None, at_once: int = 1) -> float:
+    """Images per second of training steps, timed after the first few and without validation.
 
     Args:
         run: what to train.
-        network: untrained.
         materials: images and labels.
-        steps: how many are timed.
+        steps: how many are timed; None for as many as it takes to tell.
+        at_once: so many trainings get their steps in turn, on streams of their own on a GPU.
     """
-    moments: list[float] = []
-    take_steps(run, network, materials, steps + _WARMING_UP, lambda done: moments.append(time.perf_counter()))
+    steps = steps or (_STEPS_ON_A_GPU if run.numerics.device == "cuda" else _STEPS)
+    first = _WARMING_UP_A_GPU if run.numerics.device == "cuda" else _WARMING_UP
+    with numerics_in_force(run.numerics):
+        trainers = [trainer_for(run, materials, steps + first) for _ in range(at_once)]
+        for done in range(first + steps):
+            if done == first:
+                wait_for(run)
+                started = time.perf_counter()
+            for trainer in trainers:
+                trainer.step()
+        wait_for(run)
+        seconds = time.perf_counter() - started
     train = Work.of(run, materials).train
-    timed = range(_WARMING_UP, steps + _WARMING_UP)
-    images = sum(run.recipe.images_of_step(step, train) for step in timed)
-    return images / (moments[-1] - moments[_WARMING_UP - 1])
+    images = sum(run.recipe.images_of_step(step, train) for step in range(first, first + steps))
+    return at_once * images / seconds
 
 
-def _validation_rate(run: RunSpec, network: Network, materials: Materials) -> float:
+def _validation_rate(run: RunSpec, materials: Materials) -> float:
     """Images per second of a validation, timed after a first one."""
+    import torch
+
     from labelbench.training.inference import validate
 
     images, classes = materials.images(run).train.images[:_VALIDATED], materials.images(run).train.classes[:_VALIDATED]
     with numerics_in_force(run.numerics):
+        network = materials.network(run).to(torch.device(run.numerics.device))
         for _ in range(2):
             started = time.perf_counter()
             validate(network, materials.labels(run), images, classes)

@@ -2,44 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from labelbench.machine.numerics import numerics_in_force
 from labelbench.running.materials import Materials
 from labelbench.runs import RunSpec
 
 if TYPE_CHECKING:
-    from labelbench.networks import Network
+    from labelbench.training.trainer import Trainer
 
 
-def take_steps(
-    run: RunSpec, network: Network, materials: Materials, steps: int, watch: Callable[[int], None] = lambda done: None
-) -> None:
-    """Train for ``steps`` steps, with everything that a step of a real training does.
+def trainer_for(run: RunSpec, materials: Materials, steps: int, *, captured: bool = True) -> Trainer:
+    """A trainer of a run that takes ``steps`` steps, with everything that a step of a real training does.
 
     Args:
-        run: what to train.
-        network: untrained.
+        run: what to train; its numerics are in force while steps are taken.
         materials: images and labels.
-        steps: 1 or more.
-        watch: told after every step how many are taken.
+        steps: 1 or more; they are all of the first epoch, however few images there are, so that nothing is validated.
+        captured: whether steps may be captured on a GPU.
     """
     from labelbench.training.trainer import Trainer
 
     dataset = materials.dataset(run)
-    # So many passes in the first epoch that the steps fit, however few images there are.
     long_enough = replace(run, recipe=replace(run.recipe, minimum_steps=run.recipe.epochs * (steps + 1)))
-    with numerics_in_force(run.numerics):
-        trainer = Trainer(
-            long_enough,
-            network,
-            materials.labels(run),
-            materials.images(run),
-            validation_share=dataset.validation_share,
-            flip=dataset.flip,
-        )
-        for done in range(1, steps + 1):
-            trainer.step()
-            watch(done)
+    return Trainer(
+        long_enough,
+        materials.network(run),
+        materials.labels(run),
+        materials.images(run),
+        validation_share=dataset.validation_share,
+        flip=dataset.flip,
+        captured=captured,
+    )
+
+
+def wait_for(run: RunSpec) -> None:
+    """Wait until the run's device has done what it was given."""
+    import torch
+
+    if run.numerics.device == "cuda":
+        torch.cuda.synchronize()

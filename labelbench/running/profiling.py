@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from labelbench.machine.numerics import numerics_in_force
 from labelbench.running.estimate import Work, training_rate
-from labelbench.running.first_steps import take_steps
+from labelbench.running.first_steps import trainer_for, wait_for
 from labelbench.running.materials import Materials
 from labelbench.runs import Numerics, RunSpec
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 _WARMING_UP, _PROFILED = 3, 5
 # Side of the square matrices, and images and channels of the convolution, that are the measure of the machine, and how
 # often each is taken.
+_COPIED, _COPIED_ON_A_GPU = 1 << 27, 1 << 30
 _SIDE, _IMAGES, _CHANNELS, _PRODUCTS = 2048, 32, 64, 10
 
 # Parts of a step by how the names of torch's operations begin, the first that fits.
@@ -45,6 +46,8 @@ class Profile:
         batch: images of a step.
         flops: floating point operations of matrix products and convolutions in a step, counted.
         matrix_rate: what :func:`matrix_rate` measured in the run's precision.
+        moved: bytes that the operations of a step read and write, each by itself.
+        memory_rate: what :func:`memory_rate` measured.
         parts: share of the time of a step, 0 to 1, by what it was spent on, the largest first.
     """
 
@@ -53,12 +56,19 @@ class Profile:
     batch: int
     flops: float
     matrix_rate: float
+    moved: float
+    memory_rate: float
     parts: Mapping[str, float]
 
     @property
     def share_of_matrix_rate(self) -> float:
         """Operations per second of the step over :attr:`matrix_rate`."""
         return self.flops * self.images_per_second / self.batch / self.matrix_rate
+
+    @property
+    def share_of_memory_rate(self) -> float:
+        """Bytes per second of the step over :attr:`memory_rate`; above 1 where caches and compiled code save some."""
+        return self.moved * self.images_per_second / self.batch / self.memory_rate
 
     def lines(self) -> Iterator[str]:
         """The profile in words."""
@@ -67,6 +77,10 @@ class Profile:
         yield (
             f"  {self.images_per_second:,.0f} images/s; {self.flops / self.batch / 1e9:.3f} GFLOP an image; "
             f"{self.share_of_matrix_rate:.0%} of the {self.matrix_rate / 1e9:,.0f} GFLOP/s measured for products alone"
+        )
+        yield (
+            f"  {self.moved / self.batch / 1e6:,.1f} MB an image are read and written; {self.share_of_memory_rate:.0%} "
+            f"of the {self.memory_rate / 1e9:,.0f} GB/s measured for copies alone"
         )
         for part, share in self.parts.items():
             yield f"  {share:6.1%}  {part}"
@@ -79,9 +93,18 @@ def profile(run: RunSpec, materials: Materials) -> Profile:
         run: what to train; its folder is not touched.
         materials: images and labels.
     """
-    rate = training_rate(run, materials.network(run), materials)
-    batch = Work.of(run, materials).batch
-    return Profile(run, rate, batch, _flops(run, materials), matrix_rate(run.numerics), _parts(run, materials))
+    rate = training_rate(run, materials)
+    flops, moved = _counted(run, materials)
+    return Profile(
+        run,
+        rate,
+        Work.of(run, materials).batch,
+        flops,
+        matrix_rate(run.numerics),
+        moved,
+        memory_rate(run.numerics),
+        _parts(run, materials),
+    )
 
 
 def matrix_rate(numerics: Numerics) -> float:
@@ -120,14 +143,34 @@ def _shortest(product: Callable[[], Tensor]) -> float:
     return min(seconds() for _ in range(_PRODUCTS))
 
 
-def _flops(run: RunSpec, materials: Materials) -> float:
-    """Operations of one step, counted by what torch dispatches; a multiplication and an addition are two."""
+def memory_rate(numerics: Numerics) -> float:
+    """Bytes per second that the machine reads and writes: the best of ten copies of a large array."""
+    import torch
+
+    device = torch.device(numerics.device)
+    with numerics_in_force(numerics):
+        source = torch.ones(_COPIED_ON_A_GPU if device.type == "cuda" else _COPIED, dtype=torch.uint8, device=device)
+        target = torch.empty_like(source)
+        return 2 * source.nbytes / _shortest(lambda: target.copy_(source).view(-1, 1, 1, 1))
+
+
+def _counted(run: RunSpec, materials: Materials) -> tuple[float, float]:
+    """Floating point operations of one step, and bytes that its operations read and write.
+
+    Counted by what torch dispatches when nothing is compiled; a multiplication and an addition are two.
+    """
     from torch.utils.flop_counter import FlopCounterMode
 
+    from labelbench.machine.traffic import Traffic
+
     eager = replace(run, numerics=replace(run.numerics, compiled=False))
-    with FlopCounterMode(display=False) as counter:
-        take_steps(eager, materials.network(eager), materials, 1)
-    return float(counter.get_total_flops())
+    with numerics_in_force(eager.numerics):
+        trainer = trainer_for(eager, materials, 2, captured=False)
+        with FlopCounterMode(display=False) as counter:
+            trainer.step()
+        with Traffic() as traffic:
+            trainer.step()
+    return float(counter.get_total_flops()), float(traffic.moved)
 
 
 def _parts(run: RunSpec, materials: Materials) -> Mapping[str, float]:
@@ -142,13 +185,16 @@ def _parts(run: RunSpec, materials: Materials) -> Mapping[str, float]:
         activities.append(ProfilerActivity.CUDA)
     profiler = torch_profile(activities=activities)
 
-    def watch(done: int) -> None:
-        if done == _WARMING_UP:
-            profiler.start()
-        elif done == _WARMING_UP + _PROFILED:
-            profiler.stop()
-
-    take_steps(run, materials.network(run), materials, _WARMING_UP + _PROFILED, watch)
+    with numerics_in_force(run.numerics):
+        # A captured step is one operation to the profiler.
+        trainer = trainer_for(run, materials, _WARMING_UP + _PROFILED, captured=False)
+        for done in range(_WARMING_UP + _PROFILED):
+            if done == _WARMING_UP:
+                wait_for(run)
+                profiler.start()
+            trainer.step()
+        wait_for(run)
+        profiler.stop()
     found: dict[str, float] = defaultdict(float)
     for event in profiler.key_averages():
         spent = event.self_device_time_total if on_gpu else event.self_cpu_time_total

@@ -42,6 +42,7 @@ class Trainer:
         validation_share: share of the training images set aside to choose the epoch.
         flip: whether the data set allows mirrored images.
         listeners: told of its course.
+        captured: whether full steps may be captured on a GPU.
 
     Attributes:
         run: what is trained.
@@ -66,6 +67,7 @@ class Trainer:
         validation_share: float,
         flip: bool,
         listeners: Iterable[Listener] = (),
+        captured: bool = True,
     ) -> None:
         self.run = run
         self.labels = labels
@@ -84,8 +86,9 @@ class Trainer:
             self._loss = torch.zeros((), device=device)
         full = run.recipe.batch_size
         self._take_step = TrainingStep(self.network, labels, self._optimizers, run.numerics, full)
-        is_scaled = run.numerics.precision == "float16"
-        self._full_step = Captured(partial(self._compute, full), "float16 gradients are scaled" if is_scaled else "")
+        why_not = "" if captured else "it was not to be"
+        why_not = "float16 gradients are scaled" if run.numerics.precision == "float16" else why_not
+        self._full_step = Captured(partial(self._compute, full), why_not)
         self.steps = run.recipe.epochs * self._batches.steps
         self.steps_done = 0
         self.begun = time.perf_counter()

@@ -23,7 +23,9 @@ def test_a_profile_tells_where_the_time_goes_and_how_much_is_multiplied() -> Non
     # ResNet-8 at 32x32: 12.5 million multiplications forward, and twice as many backward but for the first layer.
     assert found.flops / found.batch == pytest.approx(2 * 3 * 12.5e6, rel=0.05)
     assert found.batch == 32 and 0 < found.share_of_matrix_rate < 1
-    assert "images/s" in "\n".join(found.lines())
+    # Each of about a hundred operations reads and writes what passes between layers.
+    assert 1e6 < found.moved / found.batch < 1e8 and found.share_of_memory_rate > 0
+    assert "images/s" in "\n".join(found.lines()) and "GB/s measured for copies" in "\n".join(found.lines())
 
 
 def test_the_matrix_rate_is_that_of_a_machine() -> None:
