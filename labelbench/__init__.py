@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from labelbench.evaluation.shown import Axes, Curve, Headline, Scatter, Section, Strip
     from labelbench.exchange.loading import load_network
     from labelbench.hookspecs import hookimpl
+    from labelbench.images.dividing import divided
     from labelbench.images.fitting import ImageFit
     from labelbench.images.folders import ImageFolder
     from labelbench.images.source import ImageSource
@@ -89,6 +90,7 @@ _HOME = {
     "UnknownName": "errors",
     "current_settings": "settings",
     "derived_seed": "runs",
+    "divided": "images.dividing",
     "find_dataset": "registry",
     "folded": "attacks.folding",
     "frozen": "attacks.freezing",
@@ -147,6 +149,7 @@ __all__ = [
     "UnknownName",
     "current_settings",
     "derived_seed",
+    "divided",
     "find_dataset",
     "folded",
     "frozen",

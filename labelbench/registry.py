@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from labelbench.arguments import expanded
 from labelbench.datasets import Dataset
-from labelbench.errors import LabelbenchError, PluginError, one_line
+from labelbench.errors import LabelbenchError, PluginError, Unavailable, one_line
 from labelbench.evaluation.evaluator import Evaluator
 from labelbench.evaluation.shown import Section
 from labelbench.interrupts import is_an_end
@@ -59,10 +59,14 @@ def pixels_of(name: str) -> str | None:
     """The fingerprint of a data set's images where it is part of the identity of runs, else None.
 
     Raises:
-        LabelbenchError: as :func:`find_dataset` and :meth:`labelbench.Dataset.images` do.
+        LabelbenchError: as :func:`find_dataset` and :meth:`labelbench.Dataset.images` do, but for what is not here.
     """
-    dataset = find_dataset(name)
-    return dataset.fingerprint if dataset.by_pixels else None
+    try:
+        dataset = find_dataset(name)
+        return dataset.fingerprint if dataset.by_pixels else None
+    except Unavailable:
+        # What is not here fails the cells that need it, when their turn comes.
+        return None
 
 
 def backbone(name: str, size: tuple[int, int]) -> nn.Module:

@@ -10,21 +10,21 @@ from labelbench.errors import InputError
 from labelbench.images.arrays import ImageArrays, SplitArrays
 
 
-def divided(arrays: ImageArrays, share: float, seed: int) -> ImageArrays:
-    """Take a share of the training images of each class as test images.
+def divided(images: np.ndarray, classes: np.ndarray, share: float, seed: int) -> ImageArrays:
+    """Divide images into a training part and a test part with a share of each class.
 
     Images are ordered by the SHA-256 of seed and pixels: names and order of files change nothing, and equal images come
     into the same part unless the boundary falls between them.
 
     Args:
-        arrays: all images in the training part.
+        images: ``(n, height, width, 3)`` uint8.
+        classes: ``(n,)`` int64.
         share: of each class, above 0 and below 1; rounded, one image or more, and one or more stay.
         seed: another one takes others.
 
     Raises:
         InputError: a class has one image.
     """
-    images, classes = arrays.train
     keys = [hashlib.sha256(b"%d %d " % (seed, label) + image.tobytes()).digest()
             for image, label in zip(images, classes, strict=True)]  # fmt: skip
     order = np.array(sorted(range(len(keys)), key=lambda number: (classes[number], keys[number])), dtype=np.int64)

@@ -63,7 +63,7 @@ class ImageFolder:
 
         def read(report: Report) -> ImageArrays:
             arrays = decode(self.path, files, self._bytes, class_names, fit, report, places)
-            return divided(arrays, self.test, self.seed) if self.test else arrays
+            return divided(*arrays.train, self.test, self.seed) if self.test else arrays
 
         notes = [f"{self.path.name}/{place} is measured, since there is no {part}"
                  for part, place in places.items() if place != part]  # fmt: skip

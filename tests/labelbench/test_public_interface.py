@@ -55,6 +55,7 @@ PUBLIC = [
     "UnknownName",
     "current_settings",
     "derived_seed",
+    "divided",
     "find_dataset",
     "folded",
     "frozen",
