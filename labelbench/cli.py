@@ -177,6 +177,28 @@ def report(folder: Path, output: Path | None, claims_file: Path | None) -> None:
 
 @cli.command()
 @click.argument("folders", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="DIR...")
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE.md",
+    help="Write the page to this file, and its figures beside it (default: print it).",
+)
+@click.option(
+    "--summary",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE.md",
+    help="Put the table of verdicts between the two marks of this file.",
+)
+@click.option("--figures/--no-figures", default=True, help="Draw figures, or leave those that are there as they are.")
+def findings(folders: tuple[Path, ...], output: Path | None, summary: Path | None, figures: bool) -> None:
+    """Say what published folders show together: verdicts, the numbers behind them, and what controls say of causes."""
+    from labelbench.commands.findings import write_findings
+
+    write_findings(folders, output, summary, figures=figures)
+
+
+@cli.command()
+@click.argument("folders", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="DIR...")
 @click.option("--into", type=click.Path(path_type=Path), metavar="DIR", required=True, help="Folder to merge into.")
 def merge(folders: tuple[Path, ...], into: Path) -> None:
     """Bring results of several machines or people together; different results under one name are refused."""

@@ -19,10 +19,12 @@ class Conditions:
     Attributes:
         parts: each in words: how it was trained, on how much data, with which numerics, images and versions.
         test_images: how many test images were measured, None for all.
+        tuned: whether each label has the best recipe of one grid.
     """
 
     parts: tuple[str, ...] = ()
     test_images: int | None = None
+    tuned: bool = False
 
     def __str__(self) -> str:
         measured = [f"{self.test_images:,} of the test images measured"] if self.test_images else []
@@ -59,7 +61,8 @@ def conditions_of(records: Iterable[Finished]) -> list[Conditions]:
             *(environment["labelbench"], environment["torch"], _arithmetic(record), _backbone_origin(record)),
         )
         if key not in known:
-            known[key] = Conditions(tuple(part for part in _parts(record) if part), record.test_images)
+            parts = tuple(part for part in _parts(record) if part)
+            known[key] = Conditions(parts, record.test_images, bool(run.recipe.tuned))
         found.append(known[key])
     return found
 

@@ -67,6 +67,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         *("errors", "settings", "files", "toml", "datasets", "labels", "recipes", "runs", "evaluation", "plugins"),
         *("registry", "results", "claims", "leaderboard", "charts"),
     },
+    "findings": {"claims", "leaderboard", "results"},
     "api": {
         *("errors", "settings", "files", "suite", "machine", "results", "running", "cluster", "leaderboard", "report"),
     },
@@ -85,6 +86,7 @@ MAY_IMPORT: dict[str, set[str]] = {
             "results",
             "running",
             "cluster",
+            "findings",
             "claims",
             "citations",
             "exchange",

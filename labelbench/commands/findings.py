@@ -1,0 +1,75 @@
+"""What ``labelbench findings`` does: the page of findings of published folders, and their summary in another file."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from labelbench.claims.files import paper_claims
+from labelbench.errors import InputError
+from labelbench.files import write_atomic
+from labelbench.findings.page import Published, page_text, summary_text, with_summary
+from labelbench.leaderboard.leaderboard import Leaderboard
+from labelbench.results.reading import Contents, read
+from labelbench.results.store import no_results, results_in
+
+# The figure of accuracy against epsilon of each data set and backbone begins so.
+_FIGURE = "accuracy-epsilon-"
+
+
+def write_findings(folders: Sequence[Path], output: Path | None, summary: Path | None, *, figures: bool) -> None:
+    """Print the page of findings of these folders or write it, its figures beside it, and its summary elsewhere.
+
+    Args:
+        folders: results folders.
+        output: file of the page, None to print it.
+        summary: a file with the two lines between which the summary is put; None for none.
+        figures: whether figures are drawn, or only named.
+
+    Raises:
+        InputError: a folder without results, or a file without those lines.
+    """
+    claims = paper_claims()
+    published = []
+    for folder in folders:
+        contents = read(results_in(folder))
+        if not contents.records:
+            raise no_results(folder)
+        board = Leaderboard.of(contents, claims)
+        figure = _figure(contents, board, output, folder.name, draw=figures) if output else ""
+        published.append(Published(folder.name, board, figure))
+    command = shlex.join(["labelbench", "findings", *map(str, folders)])
+    text = page_text(published, claims, command)
+    if output is None:
+        click.echo(text, nl=False)
+    else:
+        write_atomic(output, text.encode())
+        click.echo(f"{output}")
+    if summary is not None:
+        try:
+            changed = with_summary(summary.read_text(encoding="utf-8"), summary_text(published, claims))
+        except (OSError, ValueError) as error:
+            raise InputError(f"{summary}: {getattr(error, 'strerror', None) or error}") from error
+        write_atomic(summary, changed.encode())
+        click.echo(f"{summary}")
+
+
+def _figure(contents: Contents, board: Leaderboard, output: Path, name: str, *, draw: bool) -> str:
+    """The figure of a folder beside the page, as the page names it; empty if there is nothing to draw."""
+    from labelbench.charts.collection import charts_of
+    from labelbench.charts.figures import chart_figure
+    from labelbench.charts.labels import picture
+    from labelbench.charts.styles import styles_of
+
+    charts = charts_of(contents, board)
+    chart = next((one for one in charts if one.name.startswith(_FIGURE)), None)
+    if chart is None:
+        return ""
+    file = output.with_name(f"{output.stem}-{name}.png")
+    if draw:
+        write_atomic(file, picture(chart_figure(chart, styles_of(charts)), "png", dpi=110))
+        click.echo(f"{file}")
+    return file.name

@@ -1,0 +1,213 @@
+"""The page of findings as Markdown, made from published boards alone."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from labelbench.claims.claim import OUTCOMES, Claims, Verdict
+from labelbench.findings.causes import columns_of, effects_of
+from labelbench.leaderboard.leaderboard import Leaderboard
+from labelbench.results.spread import Paired
+from labelbench.results.tables import Column, shown_number
+
+BEGIN, END = "<!-- findings: made by `labelbench findings` -->", "<!-- end of findings -->"
+_MARKS = {"reproduced": "**reproduced**", "contradicted": "**contradicted**", "not decided": "open"}
+_SHOWN = 2
+
+
+@dataclass(frozen=True)
+class Published:
+    """One published folder.
+
+    Attributes:
+        name: of the folder.
+        board: the leaderboard of it.
+        figure: address of the figure of accuracy against epsilon as the page sees it; empty if there is none.
+    """
+
+    name: str
+    board: Leaderboard
+    figure: str = ""
+
+    def recipe(self, letter: str) -> str:
+        """How the networks of a settings letter learnt, in few words."""
+        conditions = self.board.legend.get(letter)
+        return "" if conditions is None else "tuned for each label" if conditions.tuned else "one rate for all"
+
+
+def summary_text(published: Sequence[Published], claims: Claims) -> str:
+    """The verdicts as one table, a row for each claim and attack and a column for each place: for a front page."""
+    return "\n".join([BEGIN, "", *_summary(published, claims), END])
+
+
+def page_text(published: Sequence[Published], claims: Claims, command: str) -> str:
+    """The whole page.
+
+    Args:
+        published: the folders, in the order in which they are shown.
+        claims: that their boards were judged on.
+        command: that makes the page.
+    """
+    return "\n".join(_page(published, claims, command)).rstrip() + "\n"
+
+
+def with_summary(text: str, summary: str) -> str:
+    """A text whose part between the marks is the summary.
+
+    Raises:
+        ValueError: it has no marks.
+    """
+    before, found, rest = text.partition(BEGIN)
+    _, closed, after = rest.partition(END)
+    if not found or not closed:
+        raise ValueError(f"it has no lines {BEGIN} and {END} between which the summary could stand")
+    return before + summary + after
+
+
+def _page(published: Sequence[Published], claims: Claims, command: str) -> Iterator[str]:
+    yield from ("# Findings", "")
+    yield from (f"Made from the published folders by `{command}`; a test makes it again and compares.", "")
+    yield from _summary(published, claims)
+    for one in published:
+        if one.figure:
+            yield from (f"![Accuracy against epsilon under the paper's and the adaptive attack]({one.figure})", "")
+            yield from (f"*{one.name}: every label under both attacks.*", "")
+    for claim in claims.claims:
+        yield from (f"## {claim.id}: {claim.text}", "")
+        rows = [(one, verdict) for one in published for verdict in one.board.verdicts if verdict.claim == claim.id]
+        yield from _table(
+            ("board", "recipe", "attack", "verdict", "the numbers behind it"),
+            [_row(one, verdict) for one, verdict in rows if verdict.settings],
+        )
+    yield from _causes(published, claims)
+    yield from _correlations(published)
+    yield from _reported(published)
+
+
+def _summary(published: Sequence[Published], claims: Claims) -> Iterator[str]:
+    counts = Counter(verdict.outcome for one in published for verdict in _judged(one))
+    decided = counts["reproduced"] + counts["contradicted"]
+    words = ", ".join(f"{counts[outcome]} {outcome}" for outcome in OUTCOMES)
+    yield f"{decided} of {counts.total()} verdicts on {len(published)} boards are decided: {words}."
+    yield ""
+    columns = list(
+        dict.fromkeys((one.name, verdict.dataset, verdict.backbone, one.recipe(verdict.settings))
+                      for one in published for verdict in _judged(one))
+    )  # fmt: skip
+    found: dict[tuple[str, str], dict[tuple[str, ...], list[str]]] = {}
+    for one in published:
+        for verdict in _judged(one):
+            place = (one.name, verdict.dataset, verdict.backbone, one.recipe(verdict.settings))
+            found.setdefault((verdict.claim, verdict.attack), {}).setdefault(place, []).append(verdict.outcome)
+    heads = [f"{name}: {dataset}, {backbone}, {recipe}" for name, dataset, backbone, recipe in columns]
+    rows = [
+        (
+            claim.id,
+            "" if number else claim.text,
+            attack,
+            *(_outcomes(found.get((claim.id, attack), {}).get(place, ())) for place in columns),
+        )
+        for claim in claims.claims
+        for number, attack in enumerate(claim.attacks)
+    ]
+    yield from _table(("", "claim", "attack", *heads), rows)
+
+
+def _judged(one: Published) -> list[Verdict]:
+    """Verdicts for which something was measured."""
+    return [verdict for verdict in one.board.verdicts if verdict.settings]
+
+
+def _outcomes(found: Sequence[str]) -> str:
+    return ", ".join(_MARKS[outcome] for outcome in dict.fromkeys(found)) or "not measured"
+
+
+def _row(one: Published, verdict: Verdict) -> tuple[str, ...]:
+    where = f"{one.name}: {verdict.dataset}, {verdict.backbone}"
+    return where, one.recipe(verdict.settings), verdict.attack, _MARKS[verdict.outcome], _why(verdict)
+
+
+def _why(verdict: Verdict) -> str:
+    """The first sentences of the evidence; what is missing comes first where nothing is decided."""
+    sentences = (*verdict.missing, *verdict.evidence) if verdict.outcome == "not decided" else verdict.evidence
+    more = len(sentences) - _SHOWN
+    return "; ".join(sentences[:_SHOWN]) + (f"; and {more} more" if more > 0 else "")
+
+
+def _causes(published: Sequence[Published], claims: Claims) -> Iterator[str]:
+    yield from ("## What the controls say of the cause", "")
+    yield (
+        "Each row is a label less one that differs from it in one thing, in percentage points with the 95 % interval "
+        "of the difference paired by seed. Bold: three seeds or more, and the interval excludes 0."
+    )
+    yield ""
+    for one in published:
+        columns, effects = columns_of(one.board), list(effects_of(one.board, claims))
+        if effects:
+            yield from (f"**{one.name}**", "")
+            heads = tuple(f"{column.evaluator} {column.score}" for column in columns)
+            rows = [
+                (
+                    effect.control.cause,
+                    f"{effect.left} less {effect.right}",
+                    one.recipe(effect.place[2]),
+                    *(_shown(pair, column) for pair, column in zip(effect.differences, columns, strict=True)),
+                )
+                for effect in effects
+            ]
+            yield from _table(("cause", "labels", "recipe", *heads), rows)
+
+
+def _shown(pair: Paired | None, column: Column) -> str:
+    if pair is None:
+        return ""
+    numbers = [shown_number(each, column.unit, signed=True) for each in (pair.mean, *(pair.interval or ()))]
+    text = numbers[0] + (f" [{numbers[1]}, {numbers[2]}]" if pair.interval else f" (n = {pair.n})")
+    return f"**{text}**" if pair.separated else text
+
+
+def _correlations(published: Sequence[Published]) -> Iterator[str]:
+    rows = [
+        (one.name, each.statistic, each.outcome, str(len(each.labels)), _rho(each.rho, each.interval))
+        for one in published
+        for each in one.board.correlations
+    ]
+    yield from ("## Does entropy go along with it", "")
+    yield from ("Spearman's correlation over labels, which are the unit, with its 95 % interval.", "")
+    yield from _table(("board", "statistic of the labels", "outcome", "labels", "correlation"), rows)
+
+
+def _rho(rho: float | None, interval: tuple[float, float] | None) -> str:
+    if rho is None or interval is None:
+        return "all equal"
+    text = f"{rho:+.2f} [{interval[0]:+.2f}, {interval[1]:+.2f}]"
+    return text if interval[0] <= 0 <= interval[1] else f"**{text}**"
+
+
+def _reported(published: Sequence[Published]) -> Iterator[str]:
+    # The same labels stand in several folders: the first is enough.
+    rows: dict[tuple[str, ...], tuple[str, ...]] = {}
+    for one in published:
+        for each in one.board.reported:
+            where = (each.dataset, each.backbone or "labels alone", each.name, each.score)
+            numbers = (shown_number(number, each.unit) for number in (each.ours, each.reported))
+            rows.setdefault((*where, each.note), (*where, *numbers, each.note))
+    yield from ("## Beside numbers that others printed", "")
+    if not any(each.backbone for one in published for each in one.board.reported):
+        yield from ("No published board of trained networks has a backbone of the replication's.", "")
+    if rows:
+        heads = ("data set", "backbone", "label", "score", "ours", "printed", "note")
+        yield from _table(heads, list(rows.values()))
+
+
+def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    if not rows:
+        yield from ("Nothing was measured.", "")
+        return
+    yield "| " + " | ".join(heads) + " |"
+    yield "|" + "---|" * len(heads)
+    for row in rows:
+        yield "| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |"
+    yield ""
