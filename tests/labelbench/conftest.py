@@ -117,7 +117,7 @@ def _run(folder: Path, *args: str, env: dict[str, str] | None = None, **options:
         text=True,
         cwd=options.pop("cwd", folder),
         env={**os.environ, "OMP_NUM_THREADS": "1", **(env or {})},
-        timeout=300,
+        timeout=900,
         check=False,
         **options,
     )

@@ -139,3 +139,61 @@ FOUND_WHEN_LOADED = {
         ["plugin broken-import (broken-import 1.0) cannot be used", "No module named 'a_module_that_is_not_there'"],
     ),
 }
+
+# What plugins do when they are loaded.
+_WHEN_LOADED = {
+    "changes-folder": "import os; os.chdir('/')",
+    "doubles": "import torch; torch.set_default_dtype(torch.float64)",
+    "no-gradients": "import torch; torch.set_grad_enabled(False)",
+    "no-onednn": "import torch; torch.backends.mkldnn.set_flags(False)",
+    "one-thread": "import torch; torch.set_num_threads(3); torch.use_deterministic_algorithms(True)",
+    "low-precision": "import torch; torch.set_float32_matmul_precision('medium')",
+    "warnings-are-errors": "import warnings; warnings.simplefilter('error')",
+    "errors-raise": "np.seterr(all='raise')",
+    "prints": "import sys; print('loud ' * 100); sys.stdout.write('more'); sys.stdout = open('/dev/null', 'w')",
+    "seeds": "import random, torch; random.seed(1); np.random.seed(1); torch.manual_seed(1)",
+    "deaf": "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)",
+    "slow-import": "import time; time.sleep(1)",
+    "exits-at-once": "import sys; sys.exit(0)",
+    "interrupts-at-once": "raise KeyboardInterrupt",
+}
+# What labels do when they are built.
+_WHEN_CALLED = {
+    "raises": "raise ValueError('no')",
+    "exits": "import sys; sys.exit(0)",
+    "interrupts": "raise KeyboardInterrupt",
+    "closes": "raise GeneratorExit",
+    "not-finite": "return labelbench.LabelSet(np.full((count, 4), np.nan))",
+    "no-label": "return 3",
+    "recursive": "return labelbench.label('recursive', dataset)",
+}
+_EVALUATOR = """
+import labelbench
+
+class Hostile(labelbench.Evaluator):
+    def evaluate(self, context):
+        {body}
+        return labelbench.Measurement((labelbench.Score("x", 1.0),))
+
+@labelbench.hookimpl
+def register_evaluators():
+    return {{"{name}": Hostile}}
+"""
+_WHEN_EVALUATED = {
+    "ev-exits": "import sys; sys.exit(0)",
+    "ev-interrupts": "raise KeyboardInterrupt",
+    "ev-doubles": "import torch, os; torch.set_default_dtype(torch.float64); os.chdir('/'); torch.manual_seed(3)",
+    "ev-asks": "context.trained(context.run.of_labels)",
+    "ev-spoils": "context.labels.targets.setflags(write=True); context.labels.targets[:] = 0",
+}
+_ROBUST = "return labelbench.LabelSet(np.eye(count) * 80, provenance={'recipe': 'x'})"
+
+# Plugins that do what none should, each a distribution of its own: name -> source.
+HOSTILE = {
+    **{name: f"{label_plugin(name, _ROBUST)}\n{code}\n" for name, code in _WHEN_LOADED.items()},
+    **{name: label_plugin(name, body) for name, body in _WHEN_CALLED.items()},
+    **{name: _EVALUATOR.format(name=name, body=body) for name, body in _WHEN_EVALUATED.items()},
+}
+# The names of them that a run can ask for: labels and evaluators that fail, and one of each that works once put back.
+HOSTILE_LABELS = (*_WHEN_CALLED, "doubles")
+HOSTILE_EVALUATORS = tuple(_WHEN_EVALUATED)
