@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from labelbench.evaluation.scores import Measurement, Score, wilson_interval
     from labelbench.evaluation.shown import Axes, Curve, Headline, Scatter, Section, Strip
     from labelbench.exchange.loading import load_network
+    from labelbench.exchange.measuring import measure
     from labelbench.hookspecs import hookimpl
     from labelbench.images.dividing import divided
     from labelbench.images.fitting import ImageFit
@@ -98,6 +99,7 @@ _HOME = {
     "label": "registry",
     "load_network": "exchange.loading",
     "load_results": "api",
+    "measure": "exchange.measuring",
     "loss_named": "attacks.losses",
     "run": "api",
     "run_attack": "attacks.engine",
@@ -158,6 +160,7 @@ __all__ = [
     "load_network",
     "load_results",
     "loss_named",
+    "measure",
     "run",
     "run_attack",
     "split_indices",

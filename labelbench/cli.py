@@ -369,6 +369,40 @@ def export(folder: Path, form: str, output: Path, **options: Any) -> None:
     export_network(folder, form, output, options)
 
 
+@cli.command(
+    epilog="Example: labelbench measure --checkpoint official-checkpoint:speech_best_model.pth --backbone vgg19 "
+    "--label official:speech --dataset cifar10 --evaluator accuracy --evaluator attacks-paper"
+)
+@click.option(
+    "--checkpoint",
+    metavar="FILE",
+    required=True,
+    help="Weights alone: .safetensors, of torch.save, or official-checkpoint:FILE for one of the paper's authors.",
+)
+@click.option("--backbone", metavar="NAME", required=True, shell_complete=complete("backbones"))
+@click.option("--label", metavar="NAME", required=True, shell_complete=complete("labels"))
+@click.option("--dataset", metavar="NAME", required=True, shell_complete=complete("datasets"))
+@click.option("--evaluator", multiple=True, metavar="NAME", default=["accuracy"], shell_complete=complete("evaluators"))
+@click.option("--test-images", type=int, help="Measure this many test images, drawn evenly over classes.")
+@click.option("--numerics", default="exact", show_default=True, metavar="exact|fast")
+@click.option("--device", default="auto", show_default=True, metavar="auto|cpu|cuda|mps")
+@click.option("--threads", type=int, help="Threads on a CPU (default: all cores).")
+@click.option(
+    "--results",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    default="results/elsewhere",
+    show_default=True,
+    help="May hold networks trained here: they share a leaderboard.",
+)
+@machine_options
+def measure(checkpoint: str, **options: Any) -> None:
+    """Measure a network that was trained elsewhere, as those trained here are measured."""
+    from labelbench.commands.networks import measure_checkpoint
+
+    sys.exit(measure_checkpoint(checkpoint, options))
+
+
 @cli.command(epilog="Example: labelbench cite results/quick")
 @click.argument("folder", type=click.Path(path_type=Path), metavar="[DIR]", required=False)
 def cite(folder: Path | None) -> None:

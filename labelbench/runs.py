@@ -59,6 +59,8 @@ class RunSpec:
         numerics: how numbers are computed.
         files: ``(path, SHA-256)`` of each file or folder that label and backbone mention; and, where the name of the
             data set does not say for certain which images it has, that name with the fingerprint of their pixels.
+        weights: SHA-256 of the weights, of a network that was trained elsewhere; empty for one trained here. Recipe,
+            seed and share of the data then say nothing.
 
     >>> run = RunSpec("digits", "speech", "resnet8", 0)
     >>> run == RunSpec.of("digits", "speech", "resnet8", 0), run.id == RunSpec.of("digits", "speech", "resnet8", 1).id
@@ -75,6 +77,7 @@ class RunSpec:
     recipe: Recipe = Recipe()
     numerics: Numerics = Numerics()
     files: tuple[tuple[str, str], ...] = ()
+    weights: str = ""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "train_fraction", float(self.train_fraction))
@@ -119,6 +122,8 @@ class RunSpec:
     def __str__(self) -> str:
         if not self.backbone:
             return f"{self.dataset} {self.label}" + (f" seed {self.seed}" if self.label_seed is not None else "")
+        if self.weights:
+            return f"{self.dataset} {self.backbone} {self.label} trained elsewhere"
         share = "" if self.train_fraction == 1 else f" {self.share_of_data} of the data"
         return f"{self.dataset} {self.backbone} {self.label} seed {self.seed}{share}"
 

@@ -57,6 +57,8 @@ def repeats_of(run: RunSpec, cells: Iterable[Cell]) -> Iterator[Repeat]:
         run: what was trained; its backbone is empty where labels alone were measured.
         cells: what was measured of it; none if it was trained for another measurement.
     """
+    if run.weights:  # no command trains it
+        return
     evaluators: dict[int | None, list[str]] = {}
     for cell in cells:
         evaluators.setdefault(cell.test_images, []).append(cell.evaluator)

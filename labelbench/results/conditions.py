@@ -55,6 +55,7 @@ def conditions_of(records: Iterable[Finished]) -> list[Conditions]:
                 run.train_fraction,
                 run.numerics,
                 run.files,
+                run.weights,
                 record.test_images,
             ),
             *(images["fingerprint"], images["train"], images["test"]),
@@ -70,8 +71,11 @@ def conditions_of(records: Iterable[Finished]) -> list[Conditions]:
 def _parts(record: Finished) -> Iterator[str]:
     run, facts = record.run, record.facts
     images, environment = facts["images"], facts["environment"]
-    yield _recipe_in_words(run.recipe)
-    yield f"{run.share_of_data} of the training data"
+    if run.weights:
+        yield f"trained elsewhere, weights {run.weights[:12]}"
+    else:
+        yield _recipe_in_words(run.recipe)
+        yield f"{run.share_of_data} of the training data"
     yield str(run.numerics)
     yield f"{run.dataset} {images['fingerprint'][:12]} ({images['train']:,} training, {images['test']:,} test images)"
     yield f"labelbench {environment['labelbench']}, torch {environment['torch']}"

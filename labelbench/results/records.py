@@ -103,7 +103,8 @@ Finished = Record | TrainingRecord
 
 def run_facts(run: RunSpec) -> dict[str, Any]:
     """A run as JSON values."""
-    return {"id": run.id, **asdict(run), "recipe": run.recipe.settings}
+    facts = {"id": run.id, **asdict(run), "recipe": run.recipe.settings}
+    return facts if run.weights else {key: value for key, value in facts.items() if key != "weights"}
 
 
 def run_of(facts: Mapping[str, Any]) -> RunSpec:

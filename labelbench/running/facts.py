@@ -39,7 +39,9 @@ def image_facts(images: Images) -> dict[str, Any]:
 def origins(run: RunSpec) -> dict[str, str]:
     """The distributions that a run's label and backbone come from."""
     found = {"label": origin("label", run.label)}
-    return {**found, "backbone": origin("backbone", run.backbone)} if run.backbone else found
+    # The name of a network from elsewhere may be anything.
+    named = run.backbone and not run.weights
+    return {**found, "backbone": origin("backbone", run.backbone)} if named else found
 
 
 def origin(kind: str, name: str) -> str:

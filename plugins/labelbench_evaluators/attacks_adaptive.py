@@ -103,8 +103,8 @@ class AdaptiveAttacks(Evaluator):
 
 
 def transfer_run(run: RunSpec) -> RunSpec | None:
-    """The same training with category labels; None if ``run`` is that training."""
-    if run.label == "category":
+    """The same training with category labels; None if ``run`` is that training, or was trained elsewhere."""
+    if run.label == "category" or run.weights:
         return None
     files = tuple((path, sha256) for path, sha256 in run.files if path in run.dataset or path in run.backbone)
     return replace(run, label="category", files=files)

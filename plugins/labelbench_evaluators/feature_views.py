@@ -72,18 +72,19 @@ class FeatureViews(Evaluator):
     section = Section("Features", "When do classes part in the space of the features?", order=40)
 
     def needs(self, run: RunSpec) -> Needs:
-        """The network at every moment."""
-        return Needs(trainings=(run,), snapshots=self.moments)
+        """The network at every moment; of one that was trained elsewhere only the end is there."""
+        return Needs(trainings=(run,), snapshots=() if run.weights else self.moments)
 
     def evaluate(self, context: Context) -> Measurement:
         """Every epoch that is a moment is a part of its own; moments at the same epoch share it."""
         test = context.test.evenly(self.images)
         classes = np.asarray(test.classes)
         scores, places, epochs = [], [], {}
-        for done, moment in enumerate(self.moments):
+        moments = (1.0,) if context.run.weights else self.moments
+        for done, moment in enumerate(moments):
             name = f"{moment:.0%}"
-            context.report(f"features after {name} of training", done / len(self.moments))
-            trained = context.snapshot(moment)
+            context.report(f"features after {name} of training", done / len(moments))
+            trained = context.trained() if context.run.weights else context.snapshot(moment)
             epochs[name] = len(trained.history)
 
             def compute(network: Any = trained.network) -> dict[str, np.ndarray]:
@@ -98,7 +99,7 @@ class FeatureViews(Evaluator):
         order = {"knn": 0, "silhouette": 1, "separation": 2}
         scores.sort(key=lambda score: order[score.name.partition("/")[0]])
         arrays = {
-            "shares": np.array(self.moments),
+            "shares": np.array(moments),
             "tsne": np.stack(places),
             "classes": classes.astype(np.int32),
         }

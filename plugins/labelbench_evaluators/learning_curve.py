@@ -57,6 +57,9 @@ class LearningCurve(Evaluator):
     def evaluate(self, context: Context) -> Measurement:
         """Scores of the curve, the curve itself, and in the details whether training was difficult, in a sentence."""
         trained = context.trained()
+        if context.run.weights:
+            names = (*(f"epochs-to-{level:.0%}" for level in LEVELS), "area")
+            return Measurement(tuple(Score(name, None, note="trained elsewhere; no curve was kept") for name in names))
         accuracy = np.array([line.validation_accuracy for line in trained.history])
         reasons = self.difficulties(accuracy, context.labels.num_classes, trained)
         sentence = "training was difficult: " + "; ".join(reasons) if reasons else ""

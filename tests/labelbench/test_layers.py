@@ -48,10 +48,6 @@ MAY_IMPORT: dict[str, set[str]] = {
         *("errors", "values", "files", "recipes", "toml", "tunings", "runs", "suite", "registry", "results", "running"),
     },
     "citations": set(),
-    "exchange": {
-        *("errors", "files", "datasets", "labels", "networks", "runs", "machine", "training", "results", "running"),
-        "citations",
-    },
     "cluster": {
         *("errors", "files", "settings", "interrupts", "machine", "plugins", "runs", "results", "running"),
     },
@@ -70,6 +66,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     "findings": {"claims", "leaderboard", "results"},
     "api": {
         *("errors", "settings", "files", "suite", "machine", "results", "running", "cluster", "leaderboard", "report"),
+    },
+    "exchange": {
+        *("errors", "settings", "files", "datasets", "labels", "networks", "runs", "machine", "training", "evaluation"),
+        *("registry", "results", "running", "citations", "leaderboard"),
     },
     "authoring": {
         *("errors", "settings", "files", "images", "datasets", "labels", "networks", "optimizers", "recipes", "runs"),

@@ -64,6 +64,7 @@ PUBLIC = [
     "load_network",
     "load_results",
     "loss_named",
+    "measure",
     "run",
     "run_attack",
     "split_indices",
