@@ -92,6 +92,10 @@ class RunSpec:
         """
         return RunSpec(dataset, label, backbone, seed, files=_files_of(dataset, pixels, label, backbone), **rest)
 
+    def __hash__(self) -> int:
+        # Of the names and the seed alone: the rest is the same for most runs, and a plan of many looks them up often.
+        return hash((self.dataset, self.label, self.backbone, self.seed))
+
     @cached_property
     def id(self) -> str:
         """Ten hexadecimal digits of the SHA-256 of the fields that differ from their defaults."""
@@ -113,7 +117,7 @@ class RunSpec:
             files=_files_of(self.dataset, dict(self.files).get(self.dataset), self.label),
         )
 
-    @property
+    @cached_property
     def folder(self) -> Path:
         """Where the run's files lie, relative to the results folder: readable, and unique by its id."""
         backbone = slug(self.backbone) if self.backbone else "labels"
@@ -159,6 +163,7 @@ def label_of_run(label: str, seed: int) -> str:
     return re.sub(r"(^|[:,])seed=run(?=$|,)", rf"\g<1>seed={seed}", label)
 
 
+@lru_cache(maxsize=4096)
 def slug(name: str) -> str:
     """A name as one readable path component: never a parent folder, hidden, or longer than 80 characters.
 

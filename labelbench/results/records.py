@@ -29,12 +29,15 @@ class Cell:
     version: int
     test_images: int | None = None
 
+    def __hash__(self) -> int:
+        return hash((self.run, self.evaluator))
+
     @cached_property
     def id(self) -> str:
         """Ten hexadecimal digits of everything that decides the measurement, its run included."""
         return digest_of([self.run.id, self.evaluator, self.version, self.test_images])
 
-    @property
+    @cached_property
     def name(self) -> str:
         """Where its files lie, relative to the results folder, without suffix."""
         return str(self.run.folder / f"{slug(self.evaluator)}-{self.id}")

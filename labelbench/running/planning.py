@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 from labelbench.errors import PluginError, UnknownName, one_line
 from labelbench.evaluation.evaluator import Evaluator, needs_of
@@ -138,23 +139,24 @@ def _runs(suite: Suite, numerics: Numerics) -> Iterator[RunSpec]:
     for dataset in suite.datasets:
         pixels = pixels_of(dataset)
         for backbone in suite.backbones:
+            # What the names mention is hashed once, and not for every seed.
+            firsts = [
+                RunSpec.of(
+                    *(dataset, label, backbone, suite.seeds[0]),
+                    pixels=pixels,
+                    train_fraction=suite.train_fraction,
+                    recipe=suite.recipe_of(label),
+                    numerics=numerics,
+                )
+                for label in suite.labels
+            ]
             for seed in suite.seeds:
-                for label in suite.labels:
-                    yield RunSpec.of(
-                        dataset,
-                        label,
-                        backbone,
-                        seed,
-                        pixels=pixels,
-                        train_fraction=suite.train_fraction,
-                        recipe=suite.recipe_of(label),
-                        numerics=numerics,
-                    )
+                yield from (replace(first, seed=seed) for first in firsts)
 
 
 def _cell_is_missing(cell: Cell, results: Results, overwrite: str) -> bool:
     file = results.measurement_file(cell)
-    return _is_missing(file.exists(), failure_file(file).exists(), overwrite)
+    return _is_missing(file, file.exists(), overwrite)
 
 
 def _training_is_missing(run: RunSpec, wanted: set[float] | None, results: Results, overwrite: str) -> bool:
@@ -170,10 +172,10 @@ def _training_is_missing(run: RunSpec, wanted: set[float] | None, results: Resul
     files = [] if wanted is None else [results.network_file(run)]
     files += [results.snapshot_file(run, share) for share in wanted or ()]
     done = record.exists() and all(file.exists() for file in files)
-    return _is_missing(done, failure_file(record).exists(), overwrite)
+    return _is_missing(record, done, overwrite)
 
 
-def _is_missing(done: bool, failed: bool, overwrite: str) -> bool:
+def _is_missing(record: Path, done: bool, overwrite: str) -> bool:
     if overwrite == "always":
         return True
-    return not done and not (failed and overwrite == "never")
+    return not done and not (overwrite == "never" and failure_file(record).exists())
