@@ -29,7 +29,9 @@ def labelbench(args: list[str]) -> int:
     command = next((arg for arg in args if not arg.startswith("-")), "")
     args = ["cpu" if before == "--device" else arg for before, arg in pairwise(["", *args])]
     if command == "fetch":
-        args = ["plan", "--label", *args[1:]]
+        # All of the official arrays are fetched by a name that is no label.
+        label = ["official:speech", "--dataset", "cifar10"] if args[1] == "official" else args[1:]
+        args = ["plan", "--label", *label]
     if command == "try":
         args = [*args, "--dry-run"]
     if command != "run":

@@ -53,8 +53,8 @@ WRONG = {
     "targets": "evaluate() changed the targets of its labels, which others are given too; expected that it changes",
     "weights": "evaluate() changed the weights of digits resnet8 constant seed 0",
     "undeclared": "it asked for the network of digits resnet8 constant seed 7 20% of the data without need; expected",
-    "no-needs": "needs() failed for digits resnet8 constant seed 0 20% of the data: SystemExit: no needs; expected",
-    "exit": "SystemExit: 0",
+    "no-needs": "needs() failed for digits resnet8 constant seed 0 20% of the data: it ended the process: sys.exit",
+    "exit": "it ended the process: sys.exit(0)",
     "interrupt": "KeyboardInterrupt",
     "generator": "GeneratorExit",
 }
