@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from labelbench.machine.graphs import CAPTURING
+from labelbench.machine.graphs import CAPTURING, leased_stream
 
 # Passes of one shape before it is recorded: fewer do not pay for it.
 _BEFORE_RECORDING = 2
@@ -112,7 +112,10 @@ class _Recording:
     """
 
     def __init__(self, network: Any, points: Tensor, with_gradient: bool, pool: Any) -> None:
-        stream = torch.cuda.Stream(points.device)  # type: ignore[no-untyped-call]
+        with leased_stream(points.device.index) as stream:
+            self._record(network, points, with_gradient, pool, stream)
+
+    def _record(self, network: Any, points: Tensor, with_gradient: bool, pool: Any, stream: Any) -> None:
         stream.wait_stream(torch.cuda.current_stream(points.device))
         self._points = points.detach().clone().requires_grad_(with_gradient)
         with torch.set_grad_enabled(with_gradient):

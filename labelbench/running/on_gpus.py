@@ -12,6 +12,7 @@ from functools import partial
 import torch
 
 from labelbench.machine.cards import cards_in_use
+from labelbench.machine.graphs import STREAMS, leased_stream
 from labelbench.machine.numerics import numerics_held
 from labelbench.results.store import Results
 from labelbench.running.jobs import Job, TrainingJob
@@ -30,6 +31,8 @@ _FIRST_STEPS = 5
 _FOR_MEASURING = 3 << 30
 # Seconds after which a thread that computes lets another in: the one that gives trainings their steps must not wait.
 _SWITCH = 0.0005
+# Trainings on one GPU: with half as many evaluators, each of which may capture on one stream more, all have streams.
+_MOST = STREAMS // 2
 
 
 class _Slot:
@@ -63,7 +66,7 @@ class _Slot:
 
     def do(self, job: Job) -> None:
         # On a stream of its own, since the one that all threads share waits for every other.
-        with torch.cuda.stream(torch.cuda.Stream()):  # type: ignore[no-untyped-call]
+        with leased_stream() as stream, torch.cuda.stream(stream):
             self._worker.do(job)
 
     def _kind(self, job: TrainingJob) -> object:
@@ -118,7 +121,7 @@ def on_gpus(
     """Train ``jobs`` networks at once, or one on each GPU in use if these are more, and measure beside them.
 
     Args:
-        jobs: 1 or more; they are spread over the GPUs.
+        jobs: 1 or more; they are spread over the GPUs, at most 16 on each.
         numerics: of all runs; in force until the end of the block.
         results: where finished work goes.
         reporter: told of everything.
@@ -128,7 +131,7 @@ def on_gpus(
     cards = cards_in_use()
     lock, ended = threading.Lock(), threading.Event()
     memories = {card: Memory() for card in cards}
-    at_once = max(jobs, len(cards))
+    at_once = min(max(jobs, len(cards)), _MOST * len(cards))
     measuring = -(-at_once // 2)
 
     def place(number: int) -> Place[Job]:

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from labelbench.machine.graphs import CAPTURING
+from labelbench.machine.graphs import CAPTURING, Lease
 
 # Steps taken as they are before one is captured: libraries choose their kernels and workspaces in the first.
 _WARMING_UP = 3
@@ -98,7 +98,8 @@ class Stream:
     """
 
     def __init__(self, kind: str) -> None:
-        self._stream: Any = torch.cuda.Stream() if kind == "cuda" else None  # type: ignore[no-untyped-call]
+        self._lease = Lease() if kind == "cuda" else None
+        self._stream: Any = self._lease.stream if self._lease else None
         self._marks: deque[Any] = deque()
         self._given = 0
 

@@ -61,7 +61,8 @@ def test_streams_of_two_cards_leave_the_files_of_one_job_after_another(
 
     made_up = {
         "device": device,
-        "Stream": object,
+        "Stream": lambda card: object(),
+        "current_device": lambda: 0,
         "stream": lambda stream: nullcontext(),
         "synchronize": lambda: None,
         "mem_get_info": lambda: (60 << 30, 80 << 30),
