@@ -57,5 +57,14 @@ def test_smaller_ones_are_the_same_images(size):
 
 
 def test_other_arguments_are_refused():
-    with pytest.raises(InputError, match="expected digits, or digits:size=N with N 8, 16, 32"):
+    with pytest.raises(InputError, match="known: few, size"):
         find_dataset("digits:8")
+
+
+def test_few_are_some_of_them_in_all_classes_alike():
+    usual, few = find_dataset("digits:size=8").images(), find_dataset("digits:size=8,few").images()
+    assert np.bincount(few.train.classes).tolist() == [45] * 10 and np.bincount(few.test.classes).tolist() == [15] * 10
+    for part in ("train", "test"):
+        of_all = {image.tobytes() for image in getattr(usual, part).images}
+        assert {image.tobytes() for image in getattr(few, part).images} <= of_all
+    assert find_dataset("digits:few").validation_share == pytest.approx(1 / 3)
