@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from labelbench.images.dividing import divided
     from labelbench.images.fitting import ImageFit
     from labelbench.images.folders import ImageFolder
+    from labelbench.images.listing import content_hash
     from labelbench.images.source import ImageSource
     from labelbench.images.zips import ImageZip
     from labelbench.labels import LabelSet
@@ -89,6 +90,7 @@ _HOME = {
     "Trained": "training.result",
     "Unavailable": "errors",
     "UnknownName": "errors",
+    "content_hash": "images.listing",
     "current_settings": "settings",
     "derived_seed": "runs",
     "divided": "images.dividing",
@@ -149,6 +151,7 @@ __all__ = [
     "Trained",
     "Unavailable",
     "UnknownName",
+    "content_hash",
     "current_settings",
     "derived_seed",
     "divided",

@@ -29,12 +29,14 @@ class ImageFolder:
         fit: how images become pixels of one size; None takes all to have the size that is asked for.
         test: share of the images of each class that are test images, where there is ``train`` alone; None to refuse.
         seed: which images these are.
+        words: the class that a folder is named for, where its name is not the class; None where it is.
     """
 
     path: Path
     fit: ImageFit | None = None
     test: float | None = None
     seed: int = 0
+    words: Mapping[str, str] | None = None
 
     def __post_init__(self) -> None:
         if self.test is not None and not 0 < self.test < 1:
@@ -53,7 +55,7 @@ class ImageFolder:
         """
         places, fit = self._places(), self.fit or ImageFit(image_size)
         files = [
-            ImageFile(part, folder.name, f"{place}/{folder.name}/{image.name}")
+            ImageFile(part, self._class_of(folder.name), f"{place}/{folder.name}/{image.name}")
             for part, place in places.items()
             for folder in self._entries(place)
             for image in self._images(place, folder)
@@ -97,6 +99,9 @@ class ImageFolder:
                 with opened(Path(entry.path), self._bytes(f"train/{folder}/{entry.name}")) as image:
                     return upright_size(image)
         raise InputError(f"{self.path / 'train' / folder} holds no image; expected {LAYOUT}")
+
+    def _class_of(self, folder: str) -> str:
+        return (self.words or {}).get(folder, folder)
 
     def _places(self) -> Mapping[str, str]:
         """The folder of each part."""

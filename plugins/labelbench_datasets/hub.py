@@ -20,16 +20,14 @@ from labelbench import (
     Rest,
     Settings,
     Unavailable,
+    content_hash,
     current_settings,
     divided,
     hookimpl,
 )
+from labelbench_datasets.reading import Part, Report, read_all
 
-Report = Callable[[str, float], None]
-Part = tuple[np.ndarray, np.ndarray]
 _TESTS = ("test", "validation", "valid", "val")
-# Images decoded between two reports.
-_BLOCK = 256
 
 
 def hub(
@@ -57,7 +55,7 @@ def hub(
     def find(report: Report) -> ImageSource:
         loaded = _loaded(name, config, _place(name))
         state = [list(parts), *columns, fit.size, fit.resize, test, seed if test else None]
-        state += [_hash(Path(file["filename"])) for part in parts for file in loaded[part].cache_files]
+        state += [content_hash(Path(file["filename"])) for part in parts for file in loaded[part].cache_files]
 
         def read(report: Report) -> tuple[Part, Part]:
             read = [_read(name, part, loaded[part], columns, class_names, fit, report) for part in parts]
@@ -78,12 +76,8 @@ def _place(name: str) -> tuple[Settings, str]:
     """What a name is looked up by: the settings in force, and what a folder on this machine holds."""
     folder = Path(name)
     files = sorted(file for file in folder.rglob("*") if file.is_file()) if folder.is_dir() else []
-    return current_settings(), hashlib.sha256("".join(map(_hash, files)).encode()).hexdigest()[:16] if files else ""
-
-
-def _hash(file: Path) -> str:
-    with file.open("rb") as opened:
-        return hashlib.file_digest(opened, "sha256").hexdigest()
+    content = "".join(f"{file.relative_to(folder).as_posix()} {content_hash(file)}\n" for file in files)
+    return current_settings(), hashlib.sha256(content.encode()).hexdigest()[:16] if files else ""
 
 
 @contextmanager
@@ -156,7 +150,7 @@ def _described(
     names = getattr(features[label], "names", None)
     if names is None:
         names = sorted({str(value) for part in wanted for value in loaded[part].unique(label)})
-    return wanted, tuple(text.replace("_", " ") for text in names), (image, label)
+    return wanted, tuple(map(_in_words, names)), (image, label)
 
 
 def _column(name: str, what: str, given: str | None, features: Mapping[str, Any], kind: str) -> str:
@@ -184,15 +178,18 @@ def _read(
 ) -> Part:
     image, label = columns
     index = {text: number for number, text in enumerate(class_names)}
-    images, classes = np.empty((len(rows), *fit.size, 3), np.uint8), np.empty(len(rows), np.int64)
-    by_number = hasattr(rows.features[label], "names")
-    for number, row in enumerate(rows):
-        if number % _BLOCK == 0:
-            report(f"reading {name}", number / len(rows))
-        images[number] = fit.of_image(f"image {number} of the split {part!r} of {name}", row[image])
-        classes[number] = row[label] if by_number else index[str(row[label]).replace("_", " ")]
-    report(f"reading {name}", 1.0)
-    return images, classes
+    values = rows[label]
+    classes = values if hasattr(rows.features[label], "names") else [index[_in_words(value)] for value in values]
+
+    def read(number: int) -> np.ndarray:
+        return fit.of_image(f"image {number} of the split {part!r} of {name}", rows[number][image])
+
+    images = read_all(len(rows), read, fit.size, f"reading {name}", report)
+    return images, np.array(classes, np.int64)
+
+
+def _in_words(value: object) -> str:
+    return str(value).replace("_", " ")
 
 
 @hookimpl

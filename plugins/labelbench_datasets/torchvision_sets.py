@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -20,16 +18,13 @@ from labelbench import (
     InputError,
     Unavailable,
     UnknownName,
+    content_hash,
     current_settings,
     divided,
     hookimpl,
 )
 from labelbench_datasets import torchvision_names as names
-
-Report = Callable[[str, float], None]
-Part = tuple[np.ndarray, np.ndarray]
-# Images decoded between two reports.
-_BLOCK = 256
+from labelbench_datasets.reading import Part, Report, read_all
 
 
 @dataclass(frozen=True)
@@ -110,8 +105,7 @@ def _source(name: str, known: Known, fit: ImageFit, share: float | None, seed: i
 def _hashes(root: Path, known: Known) -> Iterator[list[str]]:
     for pattern in known.files:
         for file in sorted(root.glob(pattern)):
-            with file.open("rb") as opened:
-                yield [file.relative_to(root).as_posix(), hashlib.file_digest(opened, "sha256").hexdigest()]
+            yield [file.relative_to(root).as_posix(), content_hash(file)]
 
 
 def _made(name: str, arguments: Mapping[str, Any], root: Path, *, download: bool) -> Any:
@@ -164,19 +158,13 @@ def _part(name: str, arguments: Mapping[str, Any], root: Path, known: Known, fit
         ) from error
     part = "_".join(map(str, arguments.values())) or "all"
 
-    def pixels(number: int) -> tuple[np.ndarray, int]:
-        image, label = found[number]
-        return fit.of_image(f"image {number} of {name} ({part})", image), int(label)
+    classes = np.empty(len(found), np.int64)
 
-    images, classes = np.empty((len(found), *fit.size, 3), np.uint8), np.empty(len(found), np.int64)
-    with ThreadPoolExecutor() as pool:
-        for start in range(0, len(found), _BLOCK):
-            report(f"reading {name}", start / len(found))
-            block = range(start, min(start + _BLOCK, len(found)))
-            for number, (image, label) in zip(block, pool.map(pixels, block), strict=True):
-                images[number], classes[number] = image, label
-    report(f"reading {name}", 1.0)
-    return images, classes
+    def read(number: int) -> np.ndarray:
+        image, classes[number] = found[number]
+        return fit.of_image(f"image {number} of {name} ({part})", image)
+
+    return read_all(len(found), read, fit.size, f"reading {name}", report), classes
 
 
 @hookimpl

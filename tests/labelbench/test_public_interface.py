@@ -53,6 +53,7 @@ PUBLIC = [
     "Trained",
     "Unavailable",
     "UnknownName",
+    "content_hash",
     "current_settings",
     "derived_seed",
     "divided",

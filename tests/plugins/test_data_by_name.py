@@ -214,3 +214,62 @@ def test_a_name_of_the_hub_that_is_not_here_is_unavailable_offline(settings: Set
     pytest.importorskip("datasets")
     with use_settings(settings), pytest.raises(Unavailable, match="hf:nobody/nothing cannot be loaded, and offline"):
         find_dataset("hf:nobody/nothing")
+
+
+# Two classes of ImageNet are called crane: the bird and the machine.
+NUMBERS = {"n01440764": "tench", "n02012849": "crane n02012849", "n03126707": "crane n03126707"}
+
+
+def test_imagenet_has_class_names_in_words_that_are_all_different(tmp_path: Path, settings: Settings, pictures) -> None:
+    for part, each in (("train", 3), ("val", 2)):
+        drawn = pictures.draw(tuple(NUMBERS), train=each, test=0, size=(20, 30), seed=each)
+        pictures.folder(tmp_path / "imagenet", {name.replace("train", part, 1): image for name, image in drawn.items()})
+    dataset = find_dataset(f"imagenet-folder:{tmp_path / 'imagenet'},size=16")
+    assert dataset.class_names == tuple(NUMBERS.values()) and dataset.image_size == (16, 16)
+    with use_settings(settings):
+        images = dataset.images()
+    assert images.train.classes.tolist() == [0, 0, 0, 1, 1, 1, 2, 2, 2] and len(images.test) == 6
+    assert images.notes == ("imagenet/val is measured, since there is no test",)
+    (tmp_path / "imagenet/train/cat").mkdir()
+    with pytest.raises(InputError, match="the class folder 'cat' is no WordNet number; expected such as n01440764"):
+        find_dataset(f"imagenet-folder:{tmp_path / 'imagenet'}")
+
+
+def test_every_class_of_imagenet_has_a_name_of_its_own() -> None:
+    from timm.data import ImageNetInfo
+
+    from labelbench_datasets.imagenet import _words
+
+    numbers = ImageNetInfo("imagenet-1k").label_names()
+    words = _words(numbers)
+    assert len(set(words.values())) == len(numbers) == 1000
+    assert (words["n01440764"], words["n03710721"]) == ("tench", "maillot, tank suit")
+
+
+def test_tiny_imagenet_is_read_as_it_is_published(settings: Settings, pictures) -> None:
+    with use_settings(settings), pytest.raises(Unavailable, match="tiny-imagenet is not in "):
+        find_dataset("tiny-imagenet")
+    root = settings.data_dir / "tiny-imagenet-200"
+    numbers = list(NUMBERS)
+    drawn = pictures.draw(numbers, train=3, test=2, size=(64, 64))
+    annotations = []
+    for name, pixels in drawn.items():
+        part, number, place = name.split("/")
+        file = root / (f"train/{number}/images/{number}_{place}.JPEG" if part == "train" else
+                       f"val/images/val_{len(annotations)}.JPEG")  # fmt: skip
+        if part == "test":
+            annotations.append(f"{file.name}\t{number}\t0\t0\t62\t62")
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(pictures.encode(pixels, ".jpg"))
+    (root / "val" / "val_annotations.txt").write_text("\n".join(annotations) + "\n")
+    # In the published file they are in no order.
+    (root / "wnids.txt").write_text("\n".join(reversed(numbers)) + "\n")
+    with use_settings(settings):
+        dataset = find_dataset("tiny-imagenet")
+        images = dataset.images()
+    assert dataset.class_names == tuple(NUMBERS.values())
+    assert (
+        np.bincount(images.train.classes).tolist() == [3, 3, 3] and np.bincount(images.test.classes).tolist() == [2] * 3
+    )
+    expected = np.asarray(Image.open(root / "train/n02012849/images/n02012849_0.JPEG"))
+    assert any(np.array_equal(image, expected) for image in images.train.images[images.train.classes == 1])

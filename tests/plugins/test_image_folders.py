@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import os
 import re
 import shutil
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from labelbench import InputError, MachineError, find_dataset
 from labelbench.images.arrays import channel_statistics
@@ -43,6 +45,25 @@ def test_mean_and_std_of_a_folder_are_measured_on_its_training_images(photos, se
     assert (images.mean, images.std) == (again.mean, again.std) == (mean, std)
     assert images.source == "folder photos"
     assert (len(images.train), len(images.test)) == (9, 6)
+
+
+def test_equal_sizes_and_times_of_other_files_are_never_taken_for_the_same_images(photos, settings):
+    files = sorted(photos.rglob("*.png"))
+    for file in files:
+        # Uncompressed, so that all have one size.
+        with Image.open(file) as image:
+            image.save(file, compress_level=0)
+        os.utime(file, (1, 1))
+    assert len({file.stat().st_size for file in files}) == 1
+    with use_settings(settings):
+        before = find_dataset(f"folder:{photos}").images()
+        (photos / "test/Cat").rename(photos / "test/kept")
+        (photos / "test/dog").rename(photos / "test/Cat")
+        (photos / "test/kept").rename(photos / "test/dog")
+        after = find_dataset(f"folder:{photos}").images()
+    assert before.fingerprint != after.fingerprint
+    of = [split.images[split.classes == number] for split in (before.test, after.test) for number in (0, 1)]
+    assert np.array_equal(of[0], of[3]) and np.array_equal(of[1], of[2])
 
 
 def test_names_and_order_of_files_change_nothing(tmp_path, pictures, settings):
