@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from labelbench.leaderboard.records import ScoreTable
+from labelbench.report.notebook import notebook_html
 from labelbench.results.reading import Contents, read
 from labelbench.results.store import Results, no_results, results_in
 from labelbench.settings import Settings, use_settings
@@ -108,7 +109,7 @@ def run(
         with Reporter(Console(stderr=True, quiet=not progress)) as reporter:
             done = carry_out(plan, folder, reporter, overwrite=overwrite, jobs=jobs, address=address)
             done.write_pages(reporter)
-    return ScoreTable.of(done.contents, done.board)
+    return ScoreTable.of(done.contents, done.board, notebook_html)
 
 
 def load_results(folder: str | Path) -> ScoreTable:
@@ -124,7 +125,7 @@ def load_results(folder: str | Path) -> ScoreTable:
     contents = read(results_in(path))
     if not contents.records and not contents.failures:
         raise no_results(path)
-    return ScoreTable.of(contents)
+    return ScoreTable.of(contents, html=notebook_html)
 
 
 def planned(

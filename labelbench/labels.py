@@ -81,6 +81,19 @@ class LabelSet:
         """Hash of shape and little-endian float32 values of the targets."""
         return _sha256_of(self.targets)
 
+    def _repr_html_(self) -> str:
+        """Its first targets as pictures, for notebooks."""
+        from labelbench.pictures import pictures_of_targets
+
+        shape = "x".join(map(str, self.shape))
+        low, high = float(self.targets.min()), float(self.targets.max())
+        images = "".join(
+            f'<img src="{address}" alt="class {index}" width="64" height="64" style="image-rendering: pixelated">'
+            for index, address in enumerate(pictures_of_targets(self.targets, 10))
+        )
+        more = f", the first 10 of {self.num_classes} classes" if self.num_classes > 10 else ""
+        return f"<div>{images}</div><div>{shape}, {low:.3g} to {high:.3g}, {self.loss}{more}</div>"
+
     @property
     def is_intact(self) -> bool:
         """Whether the targets, here and on devices, are still what :attr:`sha256` was first taken of."""

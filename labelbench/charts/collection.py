@@ -11,7 +11,9 @@ from dataclasses import replace
 from labelbench.charts.curves import curve_charts
 from labelbench.charts.data import Chart, Panel
 from labelbench.charts.scatters import scatter_charts
+from labelbench.charts.tradeoffs import trade_offs
 from labelbench.charts.trainings import learning_curves
+from labelbench.charts.tuning import tuning_chart
 from labelbench.leaderboard.leaderboard import Leaderboard
 from labelbench.results.reading import Contents
 
@@ -28,7 +30,14 @@ def charts_of(contents: Contents, board: Leaderboard) -> tuple[Chart, ...]:
     Raises:
         InputError: a file of arrays or a training is damaged.
     """
-    charts = (*curve_charts(board), *learning_curves(contents.trainings), *scatter_charts(contents, board.legend))
+    tuning = contents.asked.tuning
+    charts = (
+        *curve_charts(board),
+        *trade_offs(board),
+        *learning_curves(contents.trainings),
+        *([tuning_chart(tuning)] if tuning else []),
+        *scatter_charts(contents, board.legend),
+    )
     return tuple(sorted(charts, key=lambda chart: (chart.section.order, chart.section.title)))
 
 

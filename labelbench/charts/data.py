@@ -10,7 +10,7 @@ from labelbench.evaluation.shown import Section
 from labelbench.results.tables import shown_label
 from labelbench.runs import slug
 
-KINDS = ("line", "scatter")
+KINDS = ("line", "points", "scatter")
 # The label that all others are compared with.
 REFERENCE = "category"
 # Below so many seeds they are drawn one by one: a band of one degree of freedom spans 0 to 100 % and says nothing.
@@ -81,7 +81,7 @@ class Chart:
         figure: what it shows, fit for a file name: ``"learning-curves"``.
         dataset, backbone: of which; of each figure there is one for both.
         title: in words.
-        kind: ``"line"`` or ``"scatter"``.
+        kind: ``"line"``; ``"points"``, a single one for each series; or ``"scatter"``, clouds coloured by class.
         x_title, y_title: with units; empty where axes mean nothing.
         panels: in reading order.
         log_x: whether x has a logarithmic axis; no x is 0 then.

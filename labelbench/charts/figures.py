@@ -43,18 +43,19 @@ _MARKERS = {
 _MARKED = 12
 
 
-def chart_figure(chart: Chart, styles: Mapping[str, Style] | None = None) -> Figure:
+def chart_figure(chart: Chart, styles: Mapping[str, Style] | None = None, class_names: Sequence[str] = ()) -> Figure:
     """A chart as a figure of vector text and lines; equal charts give equal figures.
 
     Args:
         chart: any.
         styles: of its series, by name; by default such that they differ within this chart.
+        class_names: of the data set, for the legend of a scatter; numbers where they are not known.
     """
     import matplotlib as mpl
 
     with mpl.rc_context(_SETTINGS):  # type: ignore[arg-type]
         if chart.kind == "scatter":
-            return _scatter_figure(chart)
+            return _scatter_figure(chart, class_names)
         return _line_figure(chart, styles or styles_of([chart]))
 
 
@@ -111,6 +112,10 @@ def _draw_line(axes: Axes, series: Series, style: Style, shade: float) -> Line2D
         for values in series.seeds:
             single = np.array([np.nan if value is None else value for value in values])
             axes.plot(series.x, single, color=style.colour, linewidth=0.5, alpha=0.45, zorder=1)
+    elif series.low and len(series.x) == 1:
+        (centre,), (below,), (above,) = series.y, series.low, series.high
+        if centre is not None and below is not None and above is not None:
+            axes.vlines(series.x, below, above, color=style.colour, linewidth=0.7, zorder=1)
     elif series.low:
         low, high = (
             np.array([np.nan if value is None else value for value in bound]) for bound in (series.low, series.high)
@@ -123,7 +128,7 @@ def _draw_line(axes: Axes, series: Series, style: Style, shade: float) -> Line2D
         linestyle=_DASHES[style.dash],
         linewidth=1.8 if style.bold else 1.1,
         marker=_MARKERS[style.marker],
-        markersize=3.6 if style.bold else 3.0,
+        markersize=(3.6 if style.bold else 3.0) + 2 * (len(series.x) == 1),
         markeredgewidth=0,
         markevery=max(1, math.ceil(len(series.x) / _MARKED)),
         zorder=order,
@@ -138,14 +143,19 @@ def _dress(axes: Axes, chart: Chart, panel: Panel, width: float) -> None:
     values = sorted({x for series in panel.series for x in series.x})
     if chart.log_x:
         axes.set_xscale("log")
-        axes.set_xticks(_spaced(values), [f"{value:g}" for value in _spaced(values)])
+        # A tick at every value, a number at those that leave room for it.
+        named = set(_spaced(values))
+        axes.set_xticks(values, [f"{value:g}" if value in named else "" for value in values])
         axes.minorticks_off()
-    elif len(values) <= 8:
+    elif chart.kind == "line" and len(values) <= 8:
         axes.set_xticks(values, [f"{value:g}" for value in values])
     else:
         from matplotlib.ticker import MaxNLocator
 
         axes.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=all(value == round(value) for value in values)))
+        if chart.kind == "points":
+            # Labels are told apart near each other, and room is left for those at the ends.
+            axes.margins(x=0.12)
     if chart.percent:
         # Above 100 and below 0 there is room for markers and nothing else.
         axes.set_ylim(-0.02, 1.02)
@@ -162,16 +172,26 @@ def _spaced(values: Sequence[float]) -> list[float]:
     return kept
 
 
-def _scatter_figure(chart: Chart) -> Figure:
-    """A grid of small panels without ticks, colours by class, the class colours not explained one by one."""
+def _scatter_figure(chart: Chart, class_names: Sequence[str]) -> Figure:
+    """A grid of small panels without ticks, colours by class, which a legend names."""
     from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
 
     across = chart.columns or min(5, len(chart.panels))
     down = math.ceil(len(chart.panels) / across)
     side = PAGE / max(across, 3)
     lines = max(len(_wrapped(panel.title, side, chart)) for panel in chart.panels)
-    figure = Figure(figsize=(side * across, down * (side * 0.93 + 0.14 * lines)), layout="constrained")
+    used = sorted({index for panel in chart.panels for series in panel.series for index in series.classes})
+    names = [class_names[index] if index < len(class_names) else f"class {index}" for index in used]
+    width = side * across
+    columns = max(1, min(len(names), int(width / (0.3 + 0.062 * max(map(len, names), default=1)))))
+    below = 0.16 * math.ceil(len(names) / columns)
+    figure = Figure(figsize=(width, down * (side * 0.93 + 0.14 * lines) + below), layout="constrained")
     grid = figure.subplots(down, across, squeeze=False)
+    # Classes beyond the colours share one, and a legend of them would say nothing.
+    if 0 < len(used) <= len(CLASS_COLOURS):
+        dots = [Line2D([], [], marker="o", linestyle="", markersize=4, color=CLASS_COLOURS[index]) for index in used]
+        figure.legend(dots, names, loc="outside lower center", ncols=columns, frameon=False, handletextpad=0.2)
     for place, panel in zip(grid.ravel(), chart.panels, strict=False):
         for series in panel.series:
             colours = [CLASS_COLOURS[index % len(CLASS_COLOURS)] for index in series.classes] or "#333333"

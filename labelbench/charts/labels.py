@@ -10,13 +10,13 @@ import numpy as np
 
 from labelbench.errors import InputError
 from labelbench.labels import LabelSet
+from labelbench.pictures import COLOURS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 FORMATS = ("png", "svg", "pdf")
-COLOURS = "magma"
 
 
 def gallery(sets: Mapping[str, LabelSet], class_names: tuple[str, ...], columns: int = 10) -> Figure:
@@ -66,7 +66,9 @@ def distance_matrices(sets: Mapping[str, LabelSet], class_names: tuple[str, ...]
         place.set_title(name, fontsize=9)
         place.set_xticks(range(len(class_names)) if few else [], class_names if few else [], rotation=90, fontsize=6)
         place.set_yticks(range(len(class_names)) if few else [], class_names if few else [], fontsize=6)
-        figure.colorbar(image, ax=place, shrink=0.8).ax.tick_params(labelsize=6)
+        bar = figure.colorbar(image, ax=place, shrink=0.8)
+        bar.ax.tick_params(labelsize=6)
+        bar.set_label("RMS difference, label's own units", fontsize=6)
     for place in places[len(sets) :]:
         place.set_axis_off()
     return figure

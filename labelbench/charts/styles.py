@@ -12,6 +12,7 @@ from labelbench.charts.data import REFERENCE, Chart, Series
 # Okabe and Ito (2008), told apart by readers who see fewer colours; black is kept for category, and yellow, which is
 # too pale for a line on white, left out.
 _BLUE, _RED, _GREEN, _PINK, _ORANGE, _SKY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"
+_WINE, _BROWN = "#882255", "#8C6D1F"
 _COLOURS = (_BLUE, _RED, _GREEN, _PINK, _ORANGE, _SKY)
 _BLACK = "#000000"
 DASHES = ("solid", "dash", "dot", "dashdot")
@@ -30,9 +31,9 @@ _FIXED = {
     "gaussian-composition": (_GREEN, "triangle-up"),
     "constant": (_ORANGE, "square"),
     "uniform-random": (_RED, "diamond"),
-    "low-dim": (_RED, "triangle-down"),
-    "bert": (_PINK, "circle"),
-    "glove": (_PINK, "triangle-up"),
+    "low-dim": (_PINK, "triangle-down"),
+    "bert": (_WINE, "circle"),
+    "glove": (_BROWN, "triangle-up"),
     "category-dense": (_BLACK, "square"),
     "category-huber": (_BLACK, "triangle-down"),
     "category-smoothed": (_BLACK, "diamond"),
@@ -68,7 +69,7 @@ def styles_of(charts: Iterable[Chart]) -> Mapping[str, Style]:
     labels to which the hash of their names gives one colour and marker.
     """
     series = {
-        one.name: one for chart in charts if chart.kind == "line" for panel in chart.panels for one in panel.series
+        one.name: one for chart in charts if chart.kind != "scatter" for panel in chart.panels for one in panel.series
     }
     alike: dict[tuple[str, str], list[Series]] = defaultdict(list)
     for name in sorted(series):

@@ -19,9 +19,10 @@ from labelbench.charts.figures import chart_figure
 from labelbench.charts.labels import FORMATS, picture
 from labelbench.charts.styles import styles_of
 from labelbench.commands.options import settings_of
-from labelbench.errors import InputError, UnknownName
+from labelbench.errors import InputError, LabelbenchError, UnknownName
 from labelbench.files import write_atomic
 from labelbench.leaderboard.leaderboard import Leaderboard
+from labelbench.registry import find_dataset
 from labelbench.results.reading import Contents, read
 from labelbench.results.store import no_results, results_in
 from labelbench.settings import use_settings
@@ -68,6 +69,8 @@ def plot(options: dict[str, Any]) -> None:
     for name, note, figure in drawn:
         file = options["output"] if single else options["output"] / f"{name}.{form}"
         write_atomic(file, picture(figure(), form, dpi=_DPI))
+        # Beside it what a paper says below it.
+        write_atomic(file.with_suffix(".txt"), f"{note}\n".encode())
         click.echo(f"{file}: {note}")
 
 
@@ -90,7 +93,7 @@ def _asked(
     if not wanted and EXAMPLES not in options["figures"]:
         raise InputError(f"{contents.results.folder} holds nothing that could be drawn; `labelbench run` makes results")
     for chart in wanted:
-        yield chart.name, f"{chart.title}. {chart.explained}", partial(chart_figure, chart, styles)
+        yield chart.name, f"{chart.title}. {chart.explained}", partial(chart_figure, chart, styles, _class_names(chart))
     if EXAMPLES in options["figures"]:
         with use_settings(settings_of(options)):
             strips = strips_of(
@@ -103,6 +106,14 @@ def _asked(
             )
         for strip in strips:
             yield strip.name, strip.note, partial(strip_figure, strip)
+
+
+def _class_names(chart: Chart) -> tuple[str, ...]:
+    """Names of the classes that a scatter has colours of, where the data set is known here."""
+    try:
+        return find_dataset(chart.dataset).class_names if chart.kind == "scatter" else ()
+    except LabelbenchError:
+        return ()
 
 
 def _chosen(charts: Sequence[Chart], names: Sequence[str]) -> list[Chart]:

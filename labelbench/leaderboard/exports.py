@@ -11,7 +11,7 @@ from labelbench.errors import UnknownName
 from labelbench.leaderboard.data import to_csv, to_json, verdicts_to_csv
 from labelbench.leaderboard.latex import to_latex
 from labelbench.leaderboard.leaderboard import Leaderboard
-from labelbench.leaderboard.pages import READING, Grid, compact, sections_of
+from labelbench.leaderboard.pages import READING, Grid, Section, compact, sections_of
 
 if TYPE_CHECKING:
     pass
@@ -57,18 +57,26 @@ def html_fragment(board: Leaderboard) -> str:
     """What stands in the body of :func:`to_html`, for a page that is there already."""
     lines = [f"<h1>{_text(board.name)}</h1>", f"<p>{_text(READING)}</p>"]
     for section in map(compact, sections_of(board)):
-        lines += [f"<h2>{_text(section.title)}</h2>"]
-        if section.about:
-            lines += [f"<p>{_text(section.about)}</p>"]
-        if section.grid:
-            lines += ["<table>", f"<tr>{_cells('th', map(_text, section.grid.headings))}</tr>"]
-            lines += [
-                f"<tr>{_cells('td', cells)}</tr>" for cells in _marked(section.grid, "<strong>{}</strong>", _text)
-            ]
-            lines += ["</table>"]
-        if section.notes:
-            lines += ["<ul>", *(f"<li>{_text(note)}</li>" for note in section.notes), "</ul>"]
+        lines += [f"<h2>{_text(section.title)}</h2>", *_section_html(section)]
     return "\n".join(lines)
+
+
+def first_table_html(board: Leaderboard) -> str:
+    """The first table and its notes; nothing if nothing was measured."""
+    section = next((one for one in map(compact, sections_of(board)) if one.grid), None)
+    return "\n".join(_section_html(section)) if section else ""
+
+
+def _section_html(section: Section) -> Iterator[str]:
+    if section.about:
+        yield f"<p>{_text(section.about)}</p>"
+    if section.grid:
+        yield from ("<table>", f"<tr>{_cells('th', map(_text, section.grid.headings))}</tr>")
+        for cells in _marked(section.grid, "<strong>{}</strong>", _text):
+            yield f"<tr>{_cells('td', cells)}</tr>"
+        yield "</table>"
+    if section.notes:
+        yield from ("<ul>", *(f"<li>{_text(note)}</li>" for note in section.notes), "</ul>")
 
 
 FORMATS: Mapping[str, Callable[[Leaderboard], str]] = {

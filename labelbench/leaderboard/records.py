@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, fields
 from functools import cached_property
 from typing import Any, overload
@@ -61,7 +61,7 @@ class ScoreRecord:
 class ScoreTable(Sequence[ScoreRecord]):
     """All scores of a results folder, in the order of its paths: a sequence of :class:`ScoreRecord`.
 
-    A notebook shows it as the leaderboard. ``pandas.DataFrame(table)`` and ``pandas.DataFrame(table.columns)``
+    A notebook shows its first table and a chart. ``pandas.DataFrame(table)`` and ``pandas.DataFrame(table.columns)``
     make a data frame with the fields of the records as columns; pandas itself is not needed here.
 
     Attributes:
@@ -69,17 +69,32 @@ class ScoreTable(Sequence[ScoreRecord]):
     """
 
     def __init__(
-        self, records: Iterable[ScoreRecord], leaderboard: Leaderboard, failures: Iterable[tuple[str, str]] = ()
+        self,
+        records: Iterable[ScoreRecord],
+        leaderboard: Leaderboard,
+        failures: Iterable[tuple[str, str]] = (),
+        html: Callable[[Leaderboard], str] = html_fragment,
     ) -> None:
+        self._html = html
         self._records = tuple(records)
         self.failures = tuple(failures)
         self._leaderboard = leaderboard
 
     @staticmethod
-    def of(contents: Contents, leaderboard: Leaderboard | None = None) -> ScoreTable:
-        """The scores of what a results folder holds; ``leaderboard`` is made where it is not there already."""
+    def of(
+        contents: Contents,
+        leaderboard: Leaderboard | None = None,
+        html: Callable[[Leaderboard], str] = html_fragment,
+    ) -> ScoreTable:
+        """The scores of what a results folder holds.
+
+        Args:
+            contents: of the folder.
+            leaderboard: made where it is not there already.
+            html: what a notebook shows of it.
+        """
         records = [found for record in contents.records for found in _records_of(record)]
-        return ScoreTable(records, leaderboard or Leaderboard.of(contents), contents.failures)
+        return ScoreTable(records, leaderboard or Leaderboard.of(contents), contents.failures, html)
 
     @property
     def leaderboard(self) -> Leaderboard:
@@ -124,8 +139,8 @@ class ScoreTable(Sequence[ScoreRecord]):
         return f"<ScoreTable {self._leaderboard.name!r}: {len(self)} scores{failed}>"
 
     def _repr_html_(self) -> str:
-        """The leaderboard as HTML: tables, notes and settings, every text escaped."""
-        return html_fragment(self._leaderboard)
+        """The first table and a chart of the differences to category as HTML, every text escaped."""
+        return self._html(self._leaderboard)
 
 
 def _records_of(record: Record) -> Iterator[ScoreRecord]:

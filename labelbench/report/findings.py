@@ -6,38 +6,18 @@ A question belongs to a headline score; which scores these are, evaluators say.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from labelbench.charts.questions import Question, questions_of
 from labelbench.claims.claim import Claims
-from labelbench.evaluation.shown import Headline
 from labelbench.leaderboard.leaderboard import Leaderboard
 from labelbench.leaderboard.pages import shown
 from labelbench.leaderboard.standings import Difference, differences_to_reference
-from labelbench.registry import evaluator_here
 from labelbench.results.spread import LEAST_SEEDS
-from labelbench.results.tables import Column, Row, Table, Value, shown_number
+from labelbench.results.tables import Column, Row, Value, shown_number
 
 Place = tuple[str, str, str]
-
-
-@dataclass(frozen=True)
-class Question:
-    """What a headline score answers.
-
-    Attributes:
-        headline: says so.
-        column: of the score.
-        table: of its evaluator.
-    """
-
-    headline: Headline
-    column: Column
-    table: Table
-
-    def rows(self, place: Place) -> list[Row]:
-        """Of one place, those that were measured."""
-        return [row for row in self.table.rows if row.place == place and self.column.key in row.values]
 
 
 @dataclass(frozen=True)
@@ -139,24 +119,10 @@ class PlaceFindings:
 
 def findings_of(board: Leaderboard, claims: Claims) -> list[PlaceFindings]:
     """What was found, place by place."""
-    questions = _questions(board.evaluator_tables)
+    questions = questions_of(board.evaluator_tables)
     places = dict.fromkeys(row.place for each in questions for row in each.table.rows if row.backbone)
     found = (_in_place(place, questions, board, claims) for place in sorted(places))
     return [one for one in found if one.sentences]
-
-
-def _questions(tables: Iterable[Table]) -> list[Question]:
-    """Every question, in the order of the evaluators' sections; what has no section, such as accuracy, is first."""
-    found = []
-    for table in tables:
-        made = evaluator_here(table.title)
-        columns = {column.score: column for column in table.columns}
-        for headline in made.headline if made else ():
-            column = columns.get(headline.score)
-            if headline.question and column and column.higher_is_better is not None:
-                order = made.section.order if made and made.section else 0
-                found.append((order, headline.question, Question(headline, column, table)))
-    return [one for *_, one in sorted(found, key=lambda each: each[:2])]
 
 
 def _in_place(place: Place, questions: Sequence[Question], board: Leaderboard, claims: Claims) -> PlaceFindings:

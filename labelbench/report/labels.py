@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import base64
-import io
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any
 
-import numpy as np
-
-from labelbench.charts.labels import COLOURS
 from labelbench.errors import LabelbenchError
 from labelbench.labels import LabelSet
+from labelbench.pictures import pictures_of_targets
 from labelbench.registry import find_dataset, label
 from labelbench.results.grouping import ambiguous_labels, group_of, identity_shown
 from labelbench.results.records import Finished
@@ -21,8 +16,6 @@ from labelbench.runs import RunSpec, label_of_run
 from labelbench.settings import current_settings, use_settings
 
 CLASSES = 10
-# Pixels: a vector is drawn as bars of this height, each at least as wide as the second number.
-_HEIGHT, _BAR = 64, 4
 
 
 @dataclass(frozen=True)
@@ -106,35 +99,4 @@ def _row(identity: str, record: Finished, build: Callable[[RunSpec], LabelSet], 
         return LabelRow(*names, "no picture: the label that this name stands for here is not the one measured", ())
     low, high = float(labels.targets.min()), float(labels.targets.max())
     facts = f"{'x'.join(map(str, labels.shape))}, {low:.3g} to {high:.3g}, {labels.loss}"
-    return LabelRow(*names, facts, tuple(_pictures(labels, low, high, classes)))
-
-
-def _pictures(labels: LabelSet, low: float, high: float, classes: int) -> Iterator[str]:
-    """Pictures on one scale of colours; the ground shows through where there is no bar."""
-    import matplotlib as mpl
-
-    colours = mpl.colormaps[COLOURS]
-    for target in labels.targets[:classes]:
-        share = (target - low) / (high - low)
-        if target.ndim == 2:
-            yield _address(colours(share, bytes=True))
-            continue
-        width = max(1, -(-_BAR * 16 // len(target)))
-        pixels = np.zeros((_HEIGHT, len(target) * width, 4), np.uint8)
-        # From 0, so that what is below it hangs down.
-        zero, span = min(low, 0.0), max(high, 0.0) - min(low, 0.0)
-        ends = np.rint((np.stack([np.zeros_like(target), target]) - zero) / span * (_HEIGHT - 1)).astype(int)
-        # Within magma, so that neither end is lost on a white or a black ground.
-        shades = colours(0.2 + 0.6 * share, bytes=True)
-        for index, (start, end) in enumerate(ends.T):
-            first, last = sorted((_HEIGHT - 1 - start, _HEIGHT - 1 - end))
-            pixels[first : last + 1, index * width : (index + 1) * width] = shades[index]
-        yield _address(pixels)
-
-
-def _address(pixels: Any) -> str:
-    from PIL import Image
-
-    buffer = io.BytesIO()
-    Image.fromarray(pixels[..., :3] if (pixels[..., 3] == 255).all() else pixels).save(buffer, "PNG", optimize=True)
-    return f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"
+    return LabelRow(*names, facts, tuple(pictures_of_targets(labels.targets, classes)))

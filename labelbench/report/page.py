@@ -10,10 +10,9 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import cache
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from labelbench.charts.collection import charts_of
 from labelbench.charts.data import REFERENCE, Chart
@@ -29,14 +28,13 @@ from labelbench.report.charts import chart_facts, chart_sections, style_facts
 from labelbench.report.findings import findings_of
 from labelbench.report.labels import build_anew, galleries
 from labelbench.report.runs import run_views
+from labelbench.report.strips import strip_views
 from labelbench.report.summary import claim_views
 from labelbench.report.tables import TableView, narrowed
+from labelbench.report.templates import template
 from labelbench.results.reading import Contents
 from labelbench.results.records import Record, TrainingRecord
 from labelbench.runs import RunSpec
-
-if TYPE_CHECKING:
-    from jinja2 import Template
 
 FILE = "report.html"
 # Plotly's basic bundle as its package `plotly.js-basic-dist-min` has it: a quarter of the whole, and all that is drawn.
@@ -82,7 +80,7 @@ def to_report(
     from markupsafe import Markup
 
     scripts = list(map(_packaged, _SCRIPTS))
-    return _template().render(
+    return template("page.html").render(
         **_contents(contents, board, claims or paper_claims(), build),
         scripts=[Markup(script) for script in scripts],  # noqa: S704  (shipped with labelbench and plotly)
         style=Markup("\n".join(map(_packaged, _STYLES))),  # noqa: S704
@@ -121,6 +119,7 @@ def _contents(
             "charts": [chart_facts(chart, class_names) for chart in charts],
             "styles": style_facts(styles),
         },
+        "strips": tuple(strip_views(contents, class_names)),
         "galleries": drawn,
         "runs": runs,
         "suite_file": SUITE_FILE,
@@ -162,20 +161,6 @@ def _styles_by_label(labels: Sequence[str], charts: Sequence[Chart], styles: Map
     return {label: style_of(label) for label in labels} | {
         label_of[name]: styles[name] for name in sorted(styles, reverse=True)
     }
-
-
-@cache
-def _template() -> Template:
-    import jinja2
-
-    environment = jinja2.Environment(
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-        loader=jinja2.PackageLoader("labelbench.report", "assets"),
-    )
-    return environment.get_template("page.html")
 
 
 def _packaged(name: str) -> str:

@@ -15,6 +15,7 @@ from labelbench.files import damaged, disk_errors, read_json
 from labelbench.results.records import Cell, Record, TrainingRecord, run_of, score_of
 from labelbench.results.store import FAILED, SCHEMA, Results
 from labelbench.runs import RunSpec
+from labelbench.tunings import Tuning, tuning_of
 
 _TRAINING = f"{os.sep}training.json"
 _WRONG = (KeyError, TypeError, ValueError, AttributeError, PluginError)
@@ -34,10 +35,12 @@ class Asked:
     Attributes:
         name: of its suite, else of the folder.
         headline: ``evaluator/score`` of the columns that it put first.
+        tuning: how the recipes of its labels were chosen, None if they were not.
     """
 
     name: str
     headline: tuple[str, ...] = ()
+    tuning: Tuning | None = None
 
 
 class Contents:
@@ -90,7 +93,8 @@ def _asked(folder: Path) -> Asked:
     headline = facts.get("headline", []) if isinstance(facts, dict) else None
     if not isinstance(headline, list) or not all(isinstance(key, str) for key in headline):
         raise damaged(file, "it does not say what was asked for")
-    return Asked(str(facts.get("name", folder.name)), tuple(headline))
+    tuning = tuning_of(str(file), facts["tuning"]) if facts.get("tuning") else None
+    return Asked(str(facts.get("name", folder.name)), tuple(headline), tuning)
 
 
 class _Reader:

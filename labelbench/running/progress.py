@@ -82,7 +82,11 @@ class Reporter(AbstractContextManager["Reporter"]):
 
     def __init__(self, console: Console) -> None:
         self.console = console
-        self._live: _Live | None = _Live(console) if console.is_terminal else None
+        self._live: _Live | _OneLine | None = None
+        if console.is_terminal:
+            self._live = _Live(console)
+        elif type(console.file).__module__.startswith("ipykernel") and not console.quiet:
+            self._live = _OneLine(console)
         self._total = 0.0
         self._done = 0.0
         self._begun = time.monotonic()
@@ -90,23 +94,23 @@ class Reporter(AbstractContextManager["Reporter"]):
 
     def __enter__(self) -> Reporter:
         if self._live:
-            self._live.progress.start()
+            self._live.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._live:
-            self._live.progress.stop()
+            self._live.stop()
 
     @contextmanager
     def paused(self) -> Iterator[None]:
         """Leave the terminal to the block, which may show a progress of its own."""
         if self._live:
-            self._live.progress.stop()
+            self._live.stop()
         yield
         if self._live:
-            self._live.progress.start()
+            self._live.start()
 
     def whole(self, total: float) -> None:
         """Begin: the pieces to come add up to ``total``."""
@@ -144,7 +148,41 @@ class Reporter(AbstractContextManager["Reporter"]):
 
     def line(self, text: str) -> None:
         """Write one line that stays."""
+        if isinstance(self._live, _OneLine):
+            self._live.stop()
         self.console.print(Text(text), highlight=False, soft_wrap=True)
+
+
+class _OneLine:
+    """One line that is written over itself, as the output of a notebook's cell can be."""
+
+    def __init__(self, console: Console) -> None:
+        self.console = console
+        self._shown = ""
+        self._last = 0.0
+
+    def start(self) -> None:
+        """Nothing stands there yet."""
+
+    def stop(self) -> None:
+        """Clear the line."""
+        if self._shown:
+            self.console.file.write("\r" + " " * len(self._shown) + "\r")
+            self._shown = ""
+
+    def show(
+        self, worker: int, name: str, doing: str, share: float, left: str, overall: float, whole_left: str
+    ) -> None:
+        now = time.monotonic()
+        if now - self._last < _SECONDS_BETWEEN_REPORTS:
+            return
+        self._last = now
+        whole = f"{overall:.0%}" + (f", {whole_left} left" if whole_left else "")
+        text = ": ".join(part for part in (whole, name, doing) if part)
+        self.stop()
+        self.console.file.write(text)
+        self.console.file.flush()
+        self._shown = text
 
 
 class _Live:
@@ -160,6 +198,12 @@ class _Live:
         )
         self.pieces: dict[int, TaskID] = {}
         self.overall: TaskID = self.progress.add_task("", total=1.0, visible=False)
+
+    def start(self) -> None:
+        self.progress.start()
+
+    def stop(self) -> None:
+        self.progress.stop()
 
     def show(
         self, worker: int, name: str, doing: str, share: float, left: str, overall: float, whole_left: str

@@ -79,7 +79,9 @@ class Runner:
             MachineError: the machine refuses; what is finished stays.
         """
         self._prepare()
-        self.results.save_suite({"name": self.plan.suite.name, "headline": list(self.plan.suite.headline)})
+        suite = self.plan.suite
+        tuning = {"tuning": suite.tuning.facts} if suite.tuning else {}
+        self.results.save_suite({"name": suite.name, "headline": list(suite.headline), **tuning})
         refused = self.plan.refused
         trainings = [self._training(run) for run in self.plan.todo_trainings]
         cells = [self._measuring(cell) for cell in self.plan.todo_cells if cell not in refused]

@@ -343,3 +343,8 @@ def test_other_values_shapes_or_orders_have_other_identities() -> None:
 
 def test_a_label_may_name_its_identity_itself() -> None:
     assert LabelSet(np.eye(3), provenance={"identity": "audio:1234"}).identity == "audio:1234"
+
+
+def test_a_notebook_shows_its_targets() -> None:
+    shown = LabelSet(np.eye(12))._repr_html_()
+    assert shown.count("data:image/png;base64,") == 10 and "12, 0 to 1, smooth-l1, the first 10 of 12 classes" in shown

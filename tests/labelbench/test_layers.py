@@ -23,7 +23,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "files": {"errors"},
     "images": {"errors"},
     "datasets": {"errors", "settings", "images"},
-    "labels": {"errors"},
+    "pictures": set(),
+    "labels": {"errors", "pictures"},
     "networks": {"errors"},
     "values": {"errors"},
     "optimizers": {"values"},
@@ -39,7 +40,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "evaluation": {"errors", "interrupts", "runs"},
     "plugins": {"errors", "hookspecs", "interrupts", "arguments", "machine"},
     "registry": {"errors", "interrupts", "machine", "arguments", "datasets", "labels", "evaluation", "plugins"},
-    "results": {"errors", "values", "toml", "files", "recipes", "runs", "evaluation"},
+    "results": {"errors", "values", "toml", "files", "recipes", "tunings", "runs", "evaluation"},
     "running": {
         *("errors", "settings", "files", "interrupts", "datasets", "labels", "runs", "suite", "machine", "training"),
         *("evaluation", "plugins", "registry", "results"),
@@ -56,12 +57,12 @@ MAY_IMPORT: dict[str, set[str]] = {
         *("errors", "toml", "recipes", "runs", "evaluation", "plugins", "registry", "results", "claims"),
     },
     "charts": {
-        *("errors", "files", "datasets", "labels", "runs", "machine", "attacks", "training", "evaluation", "registry"),
-        *("results", "running", "leaderboard"),
+        *("errors", "pictures", "files", "datasets", "labels", "tunings", "runs", "machine", "attacks", "training"),
+        *("evaluation", "registry", "results", "running", "leaderboard"),
     },
     "report": {
-        *("errors", "settings", "files", "toml", "datasets", "labels", "recipes", "runs", "evaluation", "plugins"),
-        *("registry", "results", "claims", "leaderboard", "charts"),
+        *("errors", "settings", "pictures", "files", "toml", "datasets", "labels", "recipes", "runs", "evaluation"),
+        *("plugins", "registry", "results", "claims", "leaderboard", "charts"),
     },
     "findings": {"claims", "leaderboard", "results"},
     "api": {

@@ -57,13 +57,17 @@ const drawing = (() => {
           });
         }
       }
+      const whisker = bands && y.length === 1 && low.length && low[0] !== null
+        ? { error_y: { type: "data", symmetric: false, array: [high[0] - y[0]], arrayminus: [y[0] - low[0]], thickness: 1, width: 0 } }
+        : {};
       const interval = y.map((_, i) => (low.length && low[i] !== null ? ` [${low[i].toFixed(1)}, ${high[i].toFixed(1)}]` : ""));
       found.push({
         type: "scatter", mode: one.x.length > 40 ? "lines" : "lines+markers", name: plain(one.name),
         x: one.x, y, customdata: interval,
         line: { color: css(colour), dash: style.dash, width: style.bold ? 2.6 : 1.6 },
         marker: { color: css(colour), symbol: style.marker, size: style.bold ? 7 : 6 },
-        hovertemplate: `%{fullData.name}<br>%{x}: %{y:.1f}%{customdata}<extra></extra>`,
+        hovertemplate: `%{fullData.name}<br>%{x:.4~g}: %{y:.1f}%{customdata}<extra></extra>`,
+        ...whisker,
       });
     }
     return found;
@@ -101,7 +105,7 @@ const drawing = (() => {
   function layout(chart, panel, look) {
     const axis = { color: look.text, gridcolor: look.line, linecolor: look.line, zeroline: false, automargin: true };
     const xs = [...new Set(panel.series.flatMap((one) => one.x))].sort((a, b) => a - b);
-    const ticks = chart.log_x ? spaced(xs) : xs.length <= 8 ? xs : undefined;
+    const ticks = chart.log_x ? spaced(xs) : chart.kind === "line" && xs.length <= 8 ? xs : undefined;
     const base = {
       paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", showlegend: false, hovermode: "closest",
       font: { family: "system-ui, sans-serif", size: 12, color: look.text },

@@ -19,6 +19,7 @@ from labelbench.results.records import Cell
 from labelbench.results.spread import t_interval
 from labelbench.results.store import Results
 from labelbench.runs import Numerics, RunSpec
+from labelbench.tunings import Grid, Tuning
 
 LABELS = ("speech", "category", "constant")
 
@@ -135,6 +136,38 @@ def test_intervals_are_over_test_images_with_one_seed_and_over_seeds_with_more(f
     )
     # Three seeds are drawn one by one: a band over so few would span everything.
     assert [line[0] for line in found["speech"].seeds] == pytest.approx([0.3, 0.4, 0.5]) and not found["category"].seeds
+
+
+def test_accuracy_stands_against_what_was_measured_of_robustness(folder: Folder) -> None:
+    for label, accuracy, robust in (("category", 0.9, 0.1), ("speech", 0.8, 0.3)):
+        folder.measure(folder.run(label), "accuracy", {"nearest": accuracy})
+        folder.measure(folder.run(label), "attacks-adaptive", {"adaptive/1": robust})
+    folder.measure(folder.run("constant"), "accuracy", {"nearest": 0.2})
+    chart = folder.charts["accuracy-against-robustness-cifar10-resnet8"]
+    assert (chart.kind, chart.x_title, chart.y_title) == ("points", "accuracy, %", "robustness, %")
+    found = series_of(chart, "adaptive 1/255")
+    assert {name: (one.x, one.y) for name, one in found.items()} == {
+        "category": ((90.0,), (0.1,)),
+        "speech": ((80.0,), (0.3,)),
+    }
+    assert found["speech"].low[0] < 0.3 < found["speech"].high[0] and "over test images" in chart.spread
+
+
+def test_a_tuning_is_drawn_label_by_label(folder: Folder) -> None:
+    tuning = Tuning(
+        Grid.of({"learning-rate": (0.1, 1.0), "weight-decay": (0.0, 1e-4)}),
+        (100,),
+        3,
+        (("cifar10", "resnet8"),),
+        "0123456789",
+        {"category": (0.5, 0.6, 0.8, None), "speech": (0.2, 0.3, 0.4, 0.5)},
+    )
+    folder.results.save_suite({"name": "mine", "headline": [], "tuning": tuning.facts})
+    (chart,) = folder.charts.values()
+    assert [panel.title for panel in chart.panels] == ["weight decay 0", "weight decay 0.0001"]
+    first = series_of(chart, "weight decay 0")["category"]
+    assert (first.x, first.y) == ((0.1, 1.0), (0.5, 0.8)) and chart.log_x and chart.x_title == "learning rate"
+    assert series_of(chart, "weight decay 0.0001")["category"].y == (0.6, None)
 
 
 def test_what_was_not_measured_is_a_gap(folder: Folder) -> None:

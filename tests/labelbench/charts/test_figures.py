@@ -133,7 +133,12 @@ def test_the_command_names_draws_and_refuses(
     assert "n = 1" in done.stdout
     assert Image.open(io.BytesIO((tmp_path / "one.png").read_bytes())).width == pytest.approx(COLUMN * 300, abs=2)
     assert command("plot", "results", "--output", "all", "--format", "svg").returncode == 0
-    assert [file.name for file in (tmp_path / "all").iterdir()] == ["data-efficiency-digits-resnet8.svg"]
+    written = {file.suffix: file for file in (tmp_path / "all").iterdir()}
+    assert set(written) == {".svg", ".txt"} and {file.stem for file in written.values()} == {
+        "data-efficiency-digits-resnet8"
+    }
+    # What a paper says below the figure lies beside it.
+    assert written[".txt"].read_text().startswith("Accuracy against training data: digits, resnet8. Accuracy")
     refused = {
         ("nowhere", "--output", "x.png"): "nowhere is no results folder",
         ("results", "--output", "x.gif"): "picture format 'gif'",

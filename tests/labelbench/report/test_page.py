@@ -119,7 +119,11 @@ def test_charts_hold_the_numbers_that_figures_for_papers_show(published: str) ->
 
 def test_labels_are_drawn_row_by_row_and_class_by_class(published: str) -> None:
     images = [attributes for tag, attributes in Page(published).elements if tag == "img"]
-    assert len(images) == 5 * 10 and images[0]["alt"] == "category of airplane"
+    labels = [image for image in images if " of " in (image["alt"] or "")]
+    assert len(labels) == 5 * 10 and labels[0]["alt"] == "category of airplane"
+    # Four images before and after the attack for each label, from the arrays that the evaluator keeps.
+    attacked = [image["alt"] for image in images if " \N{RIGHTWARDS ARROW} " in (image["alt"] or "")]
+    assert len(attacked) == 5 * 4 and attacked[0] == "airplane \N{RIGHTWARDS ARROW} bird at 0.5"
     assert all((image["src"] or "").startswith("data:image/png;base64,") for image in images)
 
 

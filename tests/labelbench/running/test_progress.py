@@ -34,3 +34,15 @@ def test_without_a_terminal_there_are_plain_lines() -> None:
 def test_on_a_terminal_there_are_bars_and_names_are_no_markup() -> None:
     text = report(Console(file=io.StringIO(), force_terminal=True, width=120))
     assert "\x1b" in text and "[bold]speech[/bold]" in text and "whole suite" in text
+
+
+def test_in_a_notebook_there_is_one_line_that_is_written_over() -> None:
+    cell = type("OutStream", (io.StringIO,), {"__module__": "ipykernel.iostream"})()
+    with Reporter(Console(file=cell)) as reporter:
+        reporter.whole(2)
+        reporter.begin("training speech", 1)
+        reporter.update("epoch 3 of 5", 0.5)
+        reporter.end("done")
+    # What stood there is blanked before anything else is written.
+    assert cell.getvalue().partition("\r")[0].startswith("0%: training speech")
+    assert cell.getvalue().endswith("training speech: done (0:00)\n") and cell.getvalue().count("\n") == 1
