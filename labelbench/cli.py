@@ -105,11 +105,12 @@ def tune(
 @suite_options
 @machine_options
 @click.option("--measure", is_flag=True, help="Time a few steps of each kind of training and estimate the whole.")
-def plan(measure: bool, **options: Any) -> None:
-    """Print what a suite asks for, and how much of it is done."""
-    from labelbench.commands.running import show_plan
+@click.option("--all", "everything", is_flag=True, help="List every label with what is done of it.")
+def plan(measure: bool, everything: bool, **options: Any) -> None:
+    """Print what a suite asks for, how much of it is done, and about how long the rest takes."""
+    from labelbench.commands.plan import show_plan
 
-    show_plan(options, measure=measure)
+    show_plan(options, measure=measure, everything=everything)
 
 
 @cli.command()

@@ -5,19 +5,23 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from labelbench.errors import LabelbenchError
 from labelbench.machine.cards import cards_in_use
 from labelbench.machine.numerics import numerics_in_force
 from labelbench.running.first_steps import trainer_for, wait_for
 from labelbench.running.materials import Materials
 from labelbench.running.planning import Plan
 from labelbench.runs import RunSpec
+from labelbench.settings import current_settings, use_settings
 
 _STEPS, _WARMING_UP = 10, 3
 # Steps of a GPU are short, and captured after a few.
 _STEPS_ON_A_GPU, _WARMING_UP_A_GPU = 100, 8
 _VALIDATED = 200
+# Seconds after which a rough estimate takes up no other kind of network.
+_PATIENCE = 5.0
 
 
 @dataclass(frozen=True)
@@ -94,6 +98,38 @@ def estimate(plan: Plan, jobs: int = 1) -> Iterator[str]:
         )
     after = "one after another" if jobs == 1 else f"{jobs} at once"
     yield f"all missing trainings, {after}: {_hours(total)}; evaluators come on top"
+
+
+def rough_estimate(plan: Plan) -> str:
+    """How long the missing trainings take, in a line, from a few steps of one network of each data set and backbone.
+
+    Nothing is fetched; what is not here, or would first be compiled, is named.
+    """
+    materials = Materials()
+    kinds: dict[tuple[str, str], list[RunSpec]] = defaultdict(list)
+    for run in plan.todo_trainings:
+        kinds[run.dataset, run.backbone].append(run)
+    begun, total, counted, unknown = time.perf_counter(), 0.0, 0, []
+    with use_settings(replace(current_settings(), offline=True)):
+        for (dataset, name), runs in kinds.items():
+            if runs[0].numerics.compiled or time.perf_counter() - begun > _PATIENCE:
+                unknown.append(f"{dataset} {name}")
+                continue
+            try:
+                # Before anything heavy is loaded: what is not here fails here.
+                materials.images(runs[0])
+                rate = training_rate(runs[0], materials, steps=2)
+                work = [Work.of(run, materials) for run in runs]
+            except LabelbenchError:
+                unknown.append(f"{dataset} {name}")
+                continue
+            # A validation passes forward alone: a third of a step.
+            total += sum(each.images + each.validated / 3 for each in work) / rate
+            counted += len(runs)
+    measured = f"measured in {time.perf_counter() - begun:.0f} s; evaluators come on top"
+    said = f"about {_hours(total)} for {counted} trainings, one after another ({measured})" if counted else ""
+    rest = f"not measured: {', '.join(unknown)}; --measure does" if unknown else ""
+    return "; ".join(part for part in (said, rest) if part)
 
 
 def _rate_of(runs: Sequence[RunSpec], at_once: int, materials: Materials) -> float:

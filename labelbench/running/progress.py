@@ -11,6 +11,7 @@ from typing import Protocol
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
+from rich.table import Column
 from rich.text import Text
 
 _SECONDS_BETWEEN_LINES = 10.0
@@ -136,7 +137,7 @@ class Reporter(AbstractContextManager["Reporter"]):
         elif doing and (always or now - piece.last_line >= _SECONDS_BETWEEN_LINES):
             piece.last_line = now
             times = f", {left} left" if left else ""
-            times += f" ({whole_left} in all)" if left and whole_left else ""
+            times += f" ({whole_left} left in all)" if left and whole_left else ""
             self.line(f"{piece.name}: {doing}{times}")
 
     def end(self, outcome: str = "", worker: int = 0) -> None:
@@ -144,7 +145,7 @@ class Reporter(AbstractContextManager["Reporter"]):
         piece = self._pieces.pop(worker, _Piece())
         self._done += piece.size
         if outcome:
-            self.line(f"{piece.name}: {outcome} ({_duration(time.monotonic() - piece.begun)})")
+            self.line(f"{piece.name}: {outcome}, done in {_duration(time.monotonic() - piece.begun)}")
 
     def line(self, text: str) -> None:
         """Write one line that stays."""
@@ -189,12 +190,17 @@ class _Live:
     """A bar for each piece in hand, and one for the whole."""
 
     def __init__(self, console: Console) -> None:
+        # Bar and percentage keep their place; what is being done is cut off where there is no room for it.
+        width = min(24, console.width // 4)
         self.progress = Progress(
-            BarColumn(bar_width=24),
-            TextColumn("{task.percentage:>3.0f} %"),
-            TextColumn("{task.description}", markup=False),
+            BarColumn(bar_width=width, table_column=Column(min_width=width, no_wrap=True)),
+            TextColumn("{task.percentage:>3.0f} %", table_column=Column(min_width=5, no_wrap=True)),
+            TextColumn(
+                "{task.description}", markup=False, table_column=Column(ratio=1, no_wrap=True, overflow="ellipsis")
+            ),
             console=console,
             transient=True,
+            expand=True,
         )
         self.pieces: dict[int, TaskID] = {}
         self.overall: TaskID = self.progress.add_task("", total=1.0, visible=False)
