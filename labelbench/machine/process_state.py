@@ -14,6 +14,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+# Held while something that belongs to the process is changed and put back, torch's global generator say: by foreign
+# code that is watched, and by our own where several threads work.
+PROCESS_STATE = threading.RLock()
+
 # What an untouched torch has: plugins may be what loads it.
 _TORCH_AT_FIRST = {
     "torch's default dtype": "torch.float32",
@@ -59,6 +63,11 @@ def kept_state(told: Callable[[list[str]], None], *, allowed: tuple[str, ...] = 
         told: called with the names of the parts that were changed, if there are any.
         allowed: parts that the block may change.
     """
+    with PROCESS_STATE:
+        yield from _kept_state(told, allowed)
+
+
+def _kept_state(told: Callable[[list[str]], None], allowed: tuple[str, ...]) -> Iterator[None]:
     before, out, err = process_state(), sys.stdout, sys.stderr
     sys.stdout = sys.stderr
     try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 
 import numpy as np
@@ -11,11 +10,9 @@ from torch import nn
 
 from labelbench.datasets import Images
 from labelbench.labels import LabelSet
+from labelbench.machine.process_state import PROCESS_STATE
 from labelbench.networks import Network
 from labelbench.runs import RunSpec, derived_seed
-
-# Held by whoever draws from torch's global generator: it belongs to the process, not to a thread.
-GLOBAL_RANDOM_NUMBERS = threading.RLock()
 
 
 def initial_network(run: RunSpec, backbone: Callable[[], nn.Module], labels: LabelSet, images: Images) -> Network:
@@ -27,7 +24,7 @@ def initial_network(run: RunSpec, backbone: Callable[[], nn.Module], labels: Lab
         labels: give the shape of the head.
         images: give the normalisation.
     """
-    with GLOBAL_RANDOM_NUMBERS, torch.random.fork_rng(devices=[]):
+    with PROCESS_STATE, torch.random.fork_rng(devices=[]):
         torch.manual_seed(derived_seed(run.seed, "initialisation"))
         return Network(backbone(), labels.shape, images.mean, images.std)
 

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from labelbench.datasets import Images
 from labelbench.labels import LabelSet
+from labelbench.machine.process_state import PROCESS_STATE
 from labelbench.networks import Network
 from labelbench.runs import RunSpec, derived_seed
 from labelbench.training.batches import Batches
@@ -27,7 +28,7 @@ from labelbench.training.inference import Validation
 from labelbench.training.listeners import Listener
 from labelbench.training.optimizers import Optimizers
 from labelbench.training.result import Epoch, Trained
-from labelbench.training.start import GLOBAL_RANDOM_NUMBERS, split_indices
+from labelbench.training.start import split_indices
 from labelbench.training.step import TrainingStep
 
 
@@ -312,7 +313,7 @@ class _RandomNumbers:
     @contextmanager
     def own(self) -> Iterator[None]:
         """The block draws from where the last one ended; the process's generators are as before after it."""
-        with GLOBAL_RANDOM_NUMBERS, torch.random.fork_rng(devices=self._devices):
+        with PROCESS_STATE, torch.random.fork_rng(devices=self._devices):
             torch.set_rng_state(self.states["cpu"])
             for device in self._devices:
                 torch.cuda.set_rng_state(self.states["cuda"], device)
