@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,12 +11,13 @@ from labelbench.leaderboard.records import ScoreTable
 from labelbench.report.notebook import notebook_html
 from labelbench.results.reading import Contents, read
 from labelbench.results.store import Results, no_results, results_in
-from labelbench.settings import Settings, use_settings
+from labelbench.settings import Settings, current_settings, use_settings
 from labelbench.suite import Suite
 
 if TYPE_CHECKING:
     from labelbench.labels import LabelSet
     from labelbench.leaderboard.leaderboard import Leaderboard
+    from labelbench.loggers.logger import Logger
     from labelbench.recipes import Recipe
     from labelbench.running.planning import Plan
     from labelbench.running.progress import Reporter
@@ -47,6 +47,7 @@ def run(
     overwrite: str = "missing",
     results: str | Path | None = None,
     settings: Settings | None = None,
+    log: str | Sequence[str] = (),
     progress: bool = True,
 ) -> ScoreTable:
     """Train and measure what a suite asks for and is missing, as ``labelbench run`` does.
@@ -74,6 +75,8 @@ def run(
             ``"always"`` does everything again.
         results: results folder; None for ``results/<name of the suite>``.
         settings: where files are looked for, and whether the network may be used; None for those in force.
+        log: ``"tensorboard"``, ``"wandb"`` or ``"mlflow"``, one or several: told of learning curves while they train,
+            of scores and of the report.
         progress: whether progress is written to standard error.
 
     Returns:
@@ -102,7 +105,9 @@ def run(
         numerics=numerics,
         engine=engine,
     )
-    with use_settings(settings) if settings else nullcontext():
+    named = (log,) if isinstance(log, str) else tuple(log)
+    in_force = settings or current_settings()
+    with use_settings(replace(in_force, log=named or in_force.log)):
         plan, folder = planned(
             chosen, results, device=device, threads=threads, compiled=compiled, jobs=jobs, overwrite=overwrite
         )
@@ -143,6 +148,7 @@ def planned(
     from labelbench.running.planning import plan
 
     folder = Results(Path(results or Path("results", suite.name)))
+    _loggers_of(folder)
     numerics = resolve_numerics(suite.numerics, device, threads, jobs=jobs, compiled=compiled)
     return plan(suite, numerics, folder, overwrite), folder
 
@@ -156,15 +162,17 @@ class Done:
         contents: of the results folder, read once.
         board: the leaderboard of it.
         build: gives the label of a run as it was trained.
+        runs: what was asked for.
     """
 
     outcome: Outcome
     contents: Contents
     board: Leaderboard
     build: Callable[[RunSpec], LabelSet]
+    runs: tuple[RunSpec, ...] = ()
 
     def write_pages(self, reporter: Reporter) -> tuple[Path, Path]:
-        """Write the leaderboard and the report beside the results, and return where they are.
+        """Write the leaderboard and the report beside the results, tell the loggers, and return where they are.
 
         Raises:
             MachineError: the disk refuses.
@@ -179,6 +187,11 @@ class Done:
         reporter.begin("report")
         report = write_report(self.contents, self.board, build=self.build)
         reporter.end()
+        told = _loggers_of(self.contents.results)
+        if told and (self.outcome.measured or self.outcome.trained):
+            from labelbench.loggers.logger import tell
+
+            tell(told, self.contents.records, self.runs, report)
         return page, report
 
 
@@ -199,4 +212,19 @@ def carry_out(
     runner = Runner(plan, results, reporter, overwrite=again, jobs=jobs, elsewhere=engine)
     outcome = runner.run()
     contents = read(results)
-    return Done(outcome, contents, Leaderboard.of(contents), runner.materials.labels)
+    runs = tuple(dict.fromkeys(cell.run for cell in plan.cells))
+    return Done(outcome, contents, Leaderboard.of(contents), runner.materials.labels, runs)
+
+
+def _loggers_of(results: Results) -> list[Logger]:
+    """The loggers of the settings in force.
+
+    Raises:
+        UnknownName, MachineError: one that does not exist, or is not installed.
+    """
+    settings = current_settings()
+    if not settings.log:
+        return []
+    from labelbench.loggers.logger import loggers
+
+    return loggers(settings.log, results.large_files, offline=settings.offline)

@@ -63,6 +63,12 @@ def cli(no_plugins: bool) -> None:
 @cli.command()
 @suite_options
 @machine_options
+@click.option(
+    "--log",
+    multiple=True,
+    metavar="tensorboard|wandb|mlflow",
+    help="Tell this dashboard of learning curves, scores and the report; --offline sends nothing. Repeatable.",
+)
 @click.option("--dry-run", is_flag=True, help="Print the plan and stop.")
 def run(dry_run: bool, **options: Any) -> None:
     """Train and measure what a suite asks for and is missing; print the leaderboard and the verdicts on the claims."""

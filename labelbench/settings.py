@@ -19,13 +19,15 @@ class Settings:
         data_dir: folder searched for data sets (``--data-dir``, ``LABELBENCH_DATA``).
         labels_dir: folder with the official label arrays (``--labels-dir``, ``LABELBENCH_LABELS``), or None.
         cache_dir: folder for decoded images and downloaded files (``--cache-dir``, ``LABELBENCH_CACHE``).
-        offline: True if nothing may be fetched (``--offline``, ``LABELBENCH_OFFLINE``).
+        offline: True if nothing may be fetched (``--offline``, ``LABELBENCH_OFFLINE``), or sent.
+        log: dashboards that are told of trainings (``--log``).
     """
 
     data_dir: Path
     labels_dir: Path | None
     cache_dir: Path
     offline: bool
+    log: tuple[str, ...] = ()
 
     @staticmethod
     def from_environment() -> Settings:

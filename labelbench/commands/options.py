@@ -96,7 +96,8 @@ def settings_of(options: dict[str, Any]) -> Settings:
 
     found = Settings.from_environment()
     given = {name: options[name] for name in ("data_dir", "labels_dir", "cache_dir") if options.get(name)}
-    return replace(found, **given, offline=found.offline or bool(options.get("offline")))
+    offline = found.offline or bool(options.get("offline"))
+    return replace(found, **given, offline=offline, log=tuple(options.get("log", ())))
 
 
 def suite_of(options: dict[str, Any]) -> Suite:

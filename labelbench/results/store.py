@@ -50,9 +50,14 @@ class Results:
             raise InputError(f"results path {folder} is a file; expected a folder (--results DIR)")
         self.folder = folder
 
+    @property
+    def large_files(self) -> Path:
+        """Folder of what a published folder leaves out."""
+        return self.folder / ".work"
+
     def work(self, run: RunSpec) -> Path:
         """Folder of the large files of a run."""
-        return self.folder / ".work" / run.folder
+        return self.large_files / run.folder
 
     def training_file(self, run: RunSpec) -> Path:
         """The record of a training."""
@@ -139,7 +144,7 @@ class Results:
 
     def parts_folder(self, cell: Cell) -> Path:
         """Folder of the finished parts of a measurement."""
-        return self.folder / ".work" / f"{cell.name}.parts"
+        return self.large_files / f"{cell.name}.parts"
 
 
 def failure_file(file: Path) -> Path:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from labelbench.errors import ConflictError, MachineError, Unavailable, one_line
 from labelbench.interrupts import is_the_users
+from labelbench.loggers.logger import loggers
 from labelbench.results.store import Results
 from labelbench.running.jobs import Job, TrainingJob
 from labelbench.running.materials import Materials
@@ -13,6 +14,7 @@ from labelbench.running.measuring_task import MeasuringTask
 from labelbench.running.networks import FinishedNetworks
 from labelbench.running.progress import JobListener
 from labelbench.running.training_task import TrainingTask
+from labelbench.settings import current_settings
 from labelbench.training.listeners import Listener
 
 
@@ -24,7 +26,7 @@ class Worker:
         listener: told of everything.
         materials: images and labels.
         overwrite: True if checkpoints and finished parts are not to be taken up again.
-        listeners: told of every training.
+        listeners: told of every training, beside the loggers of the settings in force.
     """
 
     def __init__(
@@ -40,7 +42,9 @@ class Worker:
         self.listener = listener
         self.materials = materials
         self.overwrite = overwrite
-        self.listeners = tuple(listeners)
+        settings = current_settings()
+        told = loggers(settings.log, results.large_files, offline=settings.offline)
+        self.listeners = (*listeners, *told)
         self._networks = FinishedNetworks(results, materials)
 
     def attempt(self, job: Job) -> str:

@@ -41,9 +41,11 @@ MAY_IMPORT: dict[str, set[str]] = {
     "plugins": {"errors", "hookspecs", "interrupts", "arguments", "machine"},
     "registry": {"errors", "interrupts", "machine", "arguments", "datasets", "labels", "evaluation", "plugins"},
     "results": {"errors", "values", "toml", "files", "recipes", "tunings", "runs", "evaluation"},
+    "loggers": {"errors", "runs", "results", "training"},
     "running": {
         *("errors", "settings", "files", "interrupts", "datasets", "labels", "runs", "suite", "machine", "training"),
         *("evaluation", "plugins", "registry", "results"),
+        "loggers",
     },
     "tuning": {
         *("errors", "values", "files", "recipes", "toml", "tunings", "runs", "suite", "registry", "results", "running"),
@@ -66,7 +68,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "findings": {"claims", "leaderboard", "results"},
     "api": {
-        *("errors", "settings", "files", "suite", "machine", "results", "running", "cluster", "leaderboard", "report"),
+        *("errors", "settings", "files", "suite", "machine", "loggers", "results", "running", "cluster", "leaderboard"),
+        "report",
     },
     "exchange": {
         *("errors", "settings", "files", "datasets", "labels", "networks", "runs", "machine", "training", "evaluation"),
@@ -80,22 +83,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "testing": {"authoring"},
     "commands": {
         *("errors", "arguments", "settings", "files", "datasets", "labels", "runs", "suite", "plugins", "registry"),
-        *(
-            "machine",
-            "tunings",
-            "tuning",
-            "results",
-            "running",
-            "cluster",
-            "findings",
-            "claims",
-            "citations",
-            "exchange",
-            "leaderboard",
-            "charts",
-            "report",
-            "api",
-        ),
+        *("machine", "tunings", "tuning", "results", "running", "cluster", "findings", "claims", "citations"),
+        *("exchange", "leaderboard", "charts", "report", "api"),
         "authoring",
     },
     "cli": {"errors", "interrupts", "commands"},
