@@ -410,6 +410,43 @@ def measure(checkpoint: str, **options: Any) -> None:
     sys.exit(measure_checkpoint(checkpoint, options))
 
 
+@cli.command(
+    epilog="Examples: labelbench compare results/before results/after; "
+    "labelbench compare --in results/mine paper-fast short --fail-if-worse 1"
+)
+@click.argument("left", metavar="A")
+@click.argument("right", metavar="B")
+@click.option(
+    "--in", "inside", type=click.Path(path_type=Path), metavar="DIR", help="A and B are recipes of this results folder."
+)
+@click.option(
+    "--score", "scores", multiple=True, metavar="EVALUATOR/SCORE", help="Compare this (default: headlines). Repeatable."
+)
+@click.option(
+    "--fail-if-worse",
+    type=float,
+    metavar="POINTS",
+    help="Exit with 3 if the mean of any score is worse in B by more than this (shares in percentage points).",
+)
+def compare(left: str, right: str, inside: Path | None, scores: tuple[str, ...], fail_if_worse: float | None) -> None:
+    """Compare two results folders, or two recipes of one: differences paired by label and seed, and changed settings.
+
+    A star marks a difference that is separated from nothing: three seeds or more, and a 95 % interval without 0.
+    """
+    from labelbench.commands.comparing import show_comparison
+
+    sys.exit(show_comparison(left, right, inside, scores, fail_if_worse))
+
+
+@cli.command(epilog="Example: labelbench doctor")
+@machine_options
+def doctor(**options: Any) -> None:
+    """Say what this machine and installation offer: versions, devices, folders, plugins, and what is missing."""
+    from labelbench.commands.information import show_diagnosis
+
+    show_diagnosis(options)
+
+
 @cli.command(epilog="Example: labelbench cite results/quick")
 @click.argument("folder", type=click.Path(path_type=Path), metavar="[DIR]", required=False)
 def cite(folder: Path | None) -> None:
@@ -429,6 +466,30 @@ def completion(shell: str) -> None:
     if found is None:
         raise UnknownName("shell", shell, ["bash", "zsh", "fish"])
     click.echo(found(cli, {}, "labelbench", "_LABELBENCH_COMPLETE").source())
+
+
+_EXAMPLES = {
+    "run": "labelbench run --label category --label speech --seeds 3 --results results/mine",
+    "tune": "labelbench tune --suite quick --grid learning-rate=0.05,0.1,0.2 --output tuned.toml",
+    "plan": "labelbench plan --suite paper --dataset cifar10 --measure",
+    "profile": "labelbench profile --dataset cifar10 --backbone resnet32 --numerics fast",
+    "leaderboard": "labelbench leaderboard results/quick --format latex --output quick.tex",
+    "claims": "labelbench claims results/quick",
+    "report": "labelbench report results/quick --output quick.html",
+    "merge": "labelbench merge results/mine results/yours --into results/both",
+    "labels": "labelbench labels speech hadamard --output labels.png",
+    "data": "labelbench data digits --output digits.png",
+    "findings": "labelbench findings results/quick --output findings.md",
+    "plot": "labelbench plot results/quick --output figures",
+    "fetch": "labelbench fetch glove",
+    "list": "labelbench list labels",
+    "new": "labelbench new label rainbow",
+    "check": "labelbench check speech accuracy",
+    "try": "labelbench try hadamard",
+    "completion": 'eval "$(labelbench completion bash)"',
+}
+for _name, _example in _EXAMPLES.items():
+    cli.commands[_name].epilog = cli.commands[_name].epilog or f"Example: {_example}"
 
 
 def main() -> NoReturn:

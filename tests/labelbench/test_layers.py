@@ -50,6 +50,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "tuning": {
         *("errors", "values", "files", "recipes", "toml", "tunings", "runs", "suite", "registry", "results", "running"),
     },
+    "comparison": {"errors", "registry", "results"},
+    "diagnosis": {"machine", "plugins", "settings"},
     "citations": set(),
     "cluster": {
         *("errors", "files", "settings", "interrupts", "machine", "plugins", "runs", "results", "running"),
@@ -83,7 +85,19 @@ MAY_IMPORT: dict[str, set[str]] = {
     "testing": {"authoring"},
     "commands": {
         *("errors", "arguments", "settings", "files", "datasets", "labels", "runs", "suite", "plugins", "registry"),
-        *("machine", "tunings", "tuning", "results", "running", "cluster", "findings", "claims", "citations"),
+        *(
+            "machine",
+            "tunings",
+            "tuning",
+            "results",
+            "running",
+            "cluster",
+            "findings",
+            "claims",
+            "citations",
+            "comparison",
+        ),
+        "diagnosis",
         *("exchange", "leaderboard", "charts", "report", "api"),
         "authoring",
     },

@@ -1,0 +1,97 @@
+"""What `labelbench compare` does."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from labelbench.commands.output import output_console
+from labelbench.errors import UnknownName
+from labelbench.results.reading import read
+from labelbench.results.store import no_results, results_in
+from labelbench.results.tables import shown_number
+
+if TYPE_CHECKING:
+    from labelbench.comparison import Line
+    from labelbench.results.records import Record
+
+WORSE = 3
+
+
+def show_comparison(
+    left: str, right: str, inside: Path | None, scores: Sequence[str], fail_if_worse: float | None
+) -> int:
+    """Print what differs between two folders, or two recipes of one; returns the exit code.
+
+    Raises:
+        InputError: nothing in common, or a side that is not one set of settings.
+        UnknownName: a recipe or score that is not there.
+    """
+    from rich.table import Table
+
+    from labelbench.comparison import compare
+
+    found = compare(_side(left, inside), _side(right, inside), scores)
+    console = output_console()
+    table = Table(box=None, pad_edge=False)
+    for heading in ("label", "score", left, right, "difference", "seeds", "exact p"):
+        table.add_column(heading, overflow="fold")
+    places = [(line.dataset, line.backbone, line.train_fraction) for line in found.lines]
+    for line, place, before in zip(found.lines, places, [None, *places], strict=False):
+        if place != before:
+            table.add_row(f"{line.dataset}, {line.backbone or 'labels alone'}, {line.train_fraction:.4g} of the data")
+        table.add_row(*_cells(line))
+    console.print(table)
+    for side, only, alone in ((left, found.only_left, found.alone_left), (right, found.only_right, found.alone_right)):
+        for text in only:
+            console.print(f"{side} alone: {text}", markup=False)
+        if alone:
+            console.print(f"{side} alone has: {', '.join(alone)}", markup=False)
+    if not (found.only_left or found.only_right):
+        console.print("settings and versions are the same", markup=False)
+    if fail_if_worse is None:
+        return 0
+    scale = {"share": 100.0}
+    worse = [line for line in found.lines if line.worse_by * scale.get(line.unit, 1.0) > fail_if_worse]
+    for line in worse:
+        click.echo(
+            f"worse: {line.label} {line.evaluator}/{line.score}: {_signed(line, line.difference.mean)}, more than "
+            f"{fail_if_worse:g}",
+            err=True,
+        )
+    return WORSE if worse else 0
+
+
+def _side(name: str, inside: Path | None) -> list[Record]:
+    folder = inside or Path(name)
+    records = list(read(results_in(folder)).records)
+    if not records:
+        raise no_results(folder)
+    if inside is None:
+        return records
+    recipes = {record.run.recipe.name: None for record in records if record.run.backbone}
+    if name not in recipes:
+        raise UnknownName("recipe", name, recipes, f"in {inside}")
+    return [record for record in records if record.run.backbone and record.run.recipe.name == name]
+
+
+def _cells(line: Line) -> tuple[str, ...]:
+    unit = " %" if line.unit == "share" else f" {line.unit}".rstrip()
+    low_high = line.difference.interval
+    interval = f" [{_signed(line, low_high[0])}, {_signed(line, low_high[1])}]" if low_high else ""
+    return (
+        line.label,
+        f"{line.evaluator}/{line.score}",
+        shown_number(line.left, line.unit) + unit,
+        shown_number(line.right, line.unit) + unit,
+        f"{_signed(line, line.difference.mean)}{interval}" + (" *" if line.difference.separated else ""),
+        str(line.difference.n),
+        "" if line.p is None else f"{line.p:.3g}",
+    )
+
+
+def _signed(line: Line, number: float) -> str:
+    return shown_number(number, line.unit, signed=True)
