@@ -10,6 +10,9 @@ from labelbench.claims.claim import Claims
 from labelbench.results.spread import Paired, paired
 from labelbench.results.tables import Column, Row, Table, Value, shown_label
 
+# Seeds from which on equal scores are no accident.
+_FEWEST = 3
+
 
 @dataclass(frozen=True)
 class Difference:
@@ -102,8 +105,15 @@ def _separated_winner(rows: Sequence[Row], column: Column) -> Row | None:
     first = winner.values[column.key]
     if len(first.seeds) < len(winner.seeds):
         return None
-    others = (row.values[column.key] for _, row in ranked if row is not winner)
+    others = (row.values[column.key] for _, row in ranked if row is not winner and not _same_thing(row, winner))
     return winner if all(_separated(first, other, sign) for other in others) else None
+
+
+def _same_thing(row: Row, other: Row) -> bool:
+    """Whether two rows are one label under two names: every score of every seed is equal."""
+    if row.values.keys() != other.values.keys() or row.seeds != other.seeds or len(row.seeds) < _FEWEST:
+        return False
+    return all(dict(value.by_seed) == dict(other.values[key].by_seed) for key, value in row.values.items())
 
 
 def _paired(left: Value, right: Value) -> Paired | None:

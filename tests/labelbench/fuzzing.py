@@ -191,7 +191,7 @@ def _array(chance: random.Random, place: Path, clean: Path) -> Case:
     dtype = chance.choice(["f4", "f8", "i4", "u1", "?", "c8", "f2", "U3", "M8[D]", ">f8"])
     values = np.random.RandomState(chance.randrange(99)).randint(0, 100, shape).astype(dtype)
     if values.size and dtype.endswith(("f4", "f8")) and chance.random() < 0.3:
-        values.flat[0] = chance.choice([np.nan, np.inf, 1e300])
+        values.flat[0] = chance.choice([np.nan, np.inf, 1e30])
     path = place / chance.choice(["a.npy", "a,b.npy", "a b:c.npy", "é.npy"])
     file = io.BytesIO()
     np.save(file, values)

@@ -349,6 +349,12 @@ def test_with_fewer_than_three_seeds_nothing_is_bold(seeds: int) -> None:
     assert cell(accuracies(a=(0.9, 0.91, 0.9), b=(0.2, 0.2, 0.2)), "a").best
 
 
+def test_one_label_under_two_names_does_not_keep_itself_from_being_the_best() -> None:
+    twice = accuracies(a=(0.9, 0.91, 0.9), b=(0.9, 0.91, 0.9), c=(0.2, 0.21, 0.2))
+    assert cell(twice, "a").best or cell(twice, "b").best
+    assert not cell(accuracies(a=(0.9, 0.91, 0.9), b=(0.91, 0.9, 0.9), c=(0.2, 0.21, 0.2)), "a").best
+
+
 def test_a_label_alone_is_not_the_best() -> None:
     assert not cell(accuracies(a=(0.9, 0.9, 0.9)), "a").best
 
