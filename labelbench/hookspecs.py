@@ -48,7 +48,8 @@ def register_backbones() -> Mapping[str, Callable[..., nn.Module]]:  # type: ign
 
     ``build((height, width))`` returns a fresh ``torch.nn.Module`` that maps images
     ``(batch, 3, height, width)`` float32, normalised, to features ``(batch, num_features)`` and says
-    ``num_features`` in an int attribute of that name.
+    ``num_features`` in an int attribute of that name. Weights that were trained in another normalisation than the data
+    set's say so in an attribute ``normalisation``: mean and std of each channel of pixels in [0, 1].
     """
 
 

@@ -22,11 +22,13 @@ def initial_network(run: RunSpec, backbone: Callable[[], nn.Module], labels: Lab
         run: its seed decides the weights.
         backbone: builds a fresh backbone from torch's global random state.
         labels: give the shape of the head.
-        images: give the normalisation.
+        images: give the normalisation, unless the backbone has weights that expect another.
     """
     with PROCESS_STATE, torch.random.fork_rng(devices=[]):
         torch.manual_seed(derived_seed(run.seed, "initialisation"))
-        return Network(backbone(), labels.shape, images.mean, images.std)
+        made = backbone()
+        mean, std = getattr(made, "normalisation", None) or (images.mean, images.std)
+        return Network(made, labels.shape, mean, std)
 
 
 def split_indices(run: RunSpec, count: int, validation_share: float) -> tuple[np.ndarray, np.ndarray]:

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from labelbench import InputError, UnknownName
-from labelbench_backbones.timm_weights import PublishedWeights
+from labelbench_backbones.timm_weights import Channels, PublishedWeights
 
 Size = tuple[int, int]
 
@@ -30,20 +30,30 @@ class TimmBackbone(nn.Module):
         num_features: length of the feature vectors.
         input_size: height and width that the model works on; images of another size are resized to it.
         description: model, input, weights and timm version, in words.
+        normalisation: mean and std of each channel that published weights expect; None for those of the data set.
 
     Args:
         model: maps ``(batch, 3, *input_size)`` to ``(batch, num_features)``.
         num_features: see above.
         input_size: see above.
         description: see above.
+        normalisation: see above.
     """
 
-    def __init__(self, model: nn.Module, num_features: int, input_size: Size, description: str) -> None:
+    def __init__(
+        self,
+        model: nn.Module,
+        num_features: int,
+        input_size: Size,
+        description: str,
+        normalisation: tuple[Channels, Channels] | None = None,
+    ) -> None:
         super().__init__()
         self.model = model
         self.num_features = num_features
         self.input_size = input_size
         self.description = description
+        self.normalisation = normalisation
 
     def forward(self, images: Tensor) -> Tensor:
         """Normalised images ``(batch, 3, height, width)`` float32 to features ``(batch, num_features)``."""
@@ -63,7 +73,7 @@ def build(images: Size, name: str, *, pretrained: bool = False, size: int | None
     it as it is. If that does not work, the first of these sizes does: both sides rounded up to a multiple of 14, of
     16, of 32; further multiples of 32; the model's own default. Images are then resized inside the module.
 
-    Images keep the normalisation of their data set, also for published weights that were trained with another.
+    Published weights are given images in the normalisation that they were trained with, others in that of the data set.
     Weights that are drawn come from torch's global generator alone and equal those of ``timm.create_model``.
 
     Raises:
@@ -79,7 +89,7 @@ def build(images: Size, name: str, *, pretrained: bool = False, size: int | None
     resized = "" if fitted == images else f" (images {_text(images)} resized, bilinear)"
     source = f"pretrained {weights.name}" if weights else "not pretrained"
     description = f"timm {name}, input {_text(fitted)}{resized}, {source}, timm {timm.__version__}"
-    return TimmBackbone(model, num_features, fitted, description)
+    return TimmBackbone(model, num_features, fitted, description, weights.normalisation if weights else None)
 
 
 def check_name(name: str, *, pretrained: bool = False) -> None:

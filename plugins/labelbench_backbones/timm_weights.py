@@ -12,6 +12,8 @@ from torch import nn
 
 from labelbench import InputError, MachineError, current_settings
 
+Channels = tuple[float, ...]
+
 
 @dataclass(frozen=True)
 class PublishedWeights:
@@ -21,11 +23,13 @@ class PublishedWeights:
         name: of model and weights (``resnet18.a1_in1k``).
         hub: repository on the Hugging Face Hub, empty if they lie elsewhere.
         file: where they are looked for before anything is fetched, as safetensors.
+        normalisation: mean and std of each channel of the pixels in [0, 1] that they were trained on.
     """
 
     name: str
     hub: str
     file: Path
+    normalisation: tuple[Channels, Channels]
 
     @staticmethod
     def of(name: str) -> PublishedWeights:
@@ -39,7 +43,7 @@ class PublishedWeights:
         assert config is not None  # the caller has asked timm.is_model_pretrained
         full_name = f"{name.partition('.')[0]}.{config.tag}" if config.tag else name
         file = settings.cache_dir / "timm" / f"{full_name}.safetensors"
-        weights = PublishedWeights(full_name, config.hf_hub_id or "", file)
+        weights = PublishedWeights(full_name, config.hf_hub_id or "", file, (tuple(config.mean), tuple(config.std)))
         if settings.offline and not file.is_file():
             raise InputError(f"weights of {full_name!r} may not be fetched offline; {weights._advice}")
         return weights

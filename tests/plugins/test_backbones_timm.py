@@ -15,13 +15,18 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from labelbench import InputError, MachineError, UnknownName, current_settings
+from labelbench import Images, InputError, LabelSet, MachineError, RunSpec, Split, UnknownName, current_settings
 from labelbench.registry import backbone, check
 from labelbench.settings import use_settings
+from labelbench.training.start import initial_network
 
 # name -> features; timm says 512 for vgg11_bn in `num_features`, of which its head makes 4096.
 MODELS = {"resnet18": 512, "mobilenetv3_small_100": 1024, "vit_tiny_patch16_224": 192}
 # The models named test_* are timm's own for tests: a few hundred thousand weights.
+
+
+SPLIT = Split(np.zeros((2, 32, 32, 3), np.uint8), np.arange(2))
+IMAGES = Images(SPLIT, SPLIT, "", (0.1, 0.2, 0.3), (0.2,) * 3, "made up")
 
 
 def build(argument: str, size: tuple[int, int] = (32, 32)) -> nn.Module:
@@ -254,6 +259,15 @@ def test_weights_that_the_user_placed_are_read_also_offline(name: str, tmp_path:
         else:
             assert torch.equal(loaded, expected[key]), key
     assert f"pretrained {name}.r160_in1k" in backbone.description
+    # As the file says; those of images are used where weights are drawn.
+    config = timm.get_pretrained_cfg(name)
+    assert config is not None
+    assert backbone.normalisation == (config.mean, config.std) == ((0.5,) * 3, (0.5,) * 3)
+    assert build(name).normalisation is None
+    network = initial_network(RunSpec("x", "category", "x", 0), lambda: backbone, LabelSet(np.eye(3)), IMAGES)
+    assert network.mean.flatten().tolist() == [0.5] * 3
+    network = initial_network(RunSpec("x", "category", "x", 0), lambda: build(name), LabelSet(np.eye(3)), IMAGES)
+    assert network.mean.flatten().tolist() == pytest.approx([0.1, 0.2, 0.3])
 
 
 @pytest.mark.parametrize("content", ["another model", "no tensors", "no safetensors"])
