@@ -10,7 +10,7 @@ from typing import Any
 from griffe import Extension, Object
 
 _ROLE = re.compile(r":(?:class|func|meth|attr|data|mod):`~?([\w.]+)`")
-_EXAMPLE = re.compile(r"(?:^[ ]*>>>.*\n(?:^[ ]*(?!>>>)\S.*\n?)*)+", re.MULTILINE)
+_EXAMPLE = re.compile(r"(?:^[ ]*>>>.*\n?(?:^[ ]*(?!>>>)\S.*\n?)*)+", re.MULTILINE)
 _INTERFACE = Path(__file__).parents[1] / "labelbench" / "__init__.py"
 
 
