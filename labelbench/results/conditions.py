@@ -51,7 +51,7 @@ def conditions_of(records: Iterable[Finished]) -> list[Conditions]:
             *(
                 run.dataset,
                 run.backbone,
-                run.recipe.comparable,
+                run.recipe,
                 run.train_fraction,
                 run.numerics,
                 run.files,
