@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import secrets
 import time
 from collections import Counter, deque
@@ -243,7 +244,11 @@ class RayExecutor:
             try:
                 report = self._ray.get(reference)
             except self._ray.exceptions.RayError as error:
-                report = NodeReport((f"cannot check itself ({one_line(error)[-300:]}); is labelbench installed?",), "")
+                absent = re.search(r"No module named \S+", str(error))
+                why = absent[0] if absent else one_line(error)[-200:]
+                report = NodeReport(
+                    (f"cannot check itself ({why}); expected labelbench and the plugins there too",), ""
+                )
             problems = report.problems
             if not problems and not answered(self._expected, node):
                 problems = (f"writes to another results folder {self._expected.folder}; expected one for all",)
@@ -345,6 +350,10 @@ def on_ray(
 def _connected(address: str | None, numerics: Numerics) -> Iterator[None]:
     # Nothing of a suite is told to anybody.
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    address = address or os.environ.get("RAY_ADDRESS")
+    if address and (Path.home() / ".ray" / "auth_token").is_file():
+        # `ray start` asks for the token wherever there is one, and `ray.init` shows it only if it is told to.
+        os.environ.setdefault("RAY_AUTH_MODE", "token")
     try:
         import ray
     except ImportError as error:
@@ -352,7 +361,6 @@ def _connected(address: str | None, numerics: Numerics) -> Iterator[None]:
     if ray.is_initialized():
         yield
         return
-    address = address or os.environ.get("RAY_ADDRESS")
     room: dict[str, Any] = (
         {} if address else {"num_cpus": max(usable_cores(), numerics.threads), "include_dashboard": False}
     )
