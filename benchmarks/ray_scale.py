@@ -13,7 +13,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from labelbench.cluster.ray_executor import on_ray
+from labelbench.cluster.on_ray import on_ray
 from labelbench.results.store import Results
 from labelbench.running.jobs import MeasuringJob, TrainingJob
 from labelbench.running.materials import Materials

@@ -29,7 +29,7 @@ def elsewhere(
         return None
 
     def made(materials: Materials) -> AbstractContextManager[Executor]:
-        from labelbench.cluster.ray_executor import on_ray
+        from labelbench.cluster.on_ray import on_ray
 
         most = jobs if jobs > 1 else None
         return on_ray(plan, results, reporter, materials, overwrite=overwrite, jobs=most, address=address)

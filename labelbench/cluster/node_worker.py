@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from labelbench.cluster.leases import SECONDS, Lease
-from labelbench.interrupts import watching_for_ctrl_c
+from labelbench.errors import one_line
 from labelbench.results.store import Results
 from labelbench.running.jobs import Job, TrainingJob
 from labelbench.running.materials import Materials
@@ -47,8 +47,10 @@ class NodeWorker:
                 lease.leave(done=False)
                 return "done", ""
             self._worker.overwrite = self._overwrite and not again
-            with watching_for_ctrl_c():
+            try:
                 kind, said = self._worker.answer(job)
+            except KeyboardInterrupt as error:  # of the job itself: Ctrl-C reaches the driver alone
+                kind, said = "done", one_line(error)
             lease.leave(done=(kind, said) == ("done", ""))
         return kind, said
 

@@ -2,32 +2,25 @@
 
 from __future__ import annotations
 
-import logging
-import os
 import re
 import secrets
 import time
 from collections import Counter, deque
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
-from pathlib import Path
+from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
+from labelbench.cluster.actors import NodeActor, Reports
 from labelbench.cluster.leases import SECONDS
-from labelbench.cluster.node_worker import NodeWorker, progress_of
-from labelbench.cluster.nodes import Expected, NodeReport, answered, check_node, expected_of
-from labelbench.errors import InputError, MachineError, one_line
-from labelbench.machine.hardware import usable_cores
+from labelbench.cluster.node_worker import progress_of
+from labelbench.cluster.nodes import Expected, NodeReport, answered, check_node
+from labelbench.errors import MachineError, one_line
 from labelbench.results.store import Results
 from labelbench.running.jobs import Job
-from labelbench.running.materials import Materials
-from labelbench.running.planning import Plan
 from labelbench.running.processes import LIVES
-from labelbench.running.progress import RemoteListener, Reporter
+from labelbench.running.progress import Reporter
 from labelbench.running.worker import raise_if_for_all
 from labelbench.runs import Numerics
-from labelbench.settings import Settings, current_settings, put_in_force
 
 _PACE = 0.2
 _SECONDS_BETWEEN_LOOKS = 5.0
@@ -48,37 +41,6 @@ class _Slot:
     number: int
     actor: Any
     job: Job | None = None
-
-
-class _Reports:
-    """What workers say, until the driver asks for it."""
-
-    def __init__(self) -> None:
-        self._said: list[Any] = []
-
-    def tell(self, event: Any) -> None:
-        self._said.append(event)
-
-    def take(self) -> list[Any]:
-        said, self._said = self._said, []
-        return said
-
-
-class _Actor:
-    """A :class:`NodeWorker` in a process of Ray's."""
-
-    def __init__(
-        self, folder: str, settings: Settings, driver: str, overwrite: bool, reports: Any, number: int, seconds: float
-    ) -> None:
-        put_in_force(settings)
-        listener = RemoteListener(reports.tell.remote, number)
-        self._worker = NodeWorker(Path(folder), listener, driver, overwrite=overwrite, lease_seconds=seconds)
-
-    def ready(self) -> tuple[str, str]:
-        return "ready", ""
-
-    def answer(self, job: Job, again: bool) -> tuple[str, str]:
-        return self._worker.answer(job, again)
 
 
 class RayExecutor:
@@ -118,13 +80,14 @@ class RayExecutor:
         self._jobs = jobs
         self._driver = secrets.token_hex(8)
         here = ray.get_runtime_context().get_node_id()
-        self._reports = ray.remote(_Reports).options(num_cpus=0, scheduling_strategy=_on(here)).remote()
+        self._reports = ray.remote(Reports).options(num_cpus=0, scheduling_strategy=_on(here)).remote()
         self._arguments = expected.folder, expected.settings, self._driver, overwrite, self._reports
         self._lease_seconds = lease_seconds
         self._slots: list[_Slot] = []
         self._free: deque[_Slot] = deque()
         self._busy: dict[Any, _Slot] = {}
         self._known: set[str] = set()
+        self._checked: dict[Any, str] = {}
         self._failed_to_begin: Counter[str] = Counter()
         self._processors: set[str] = set()
         self._waiting: deque[Job] = deque()
@@ -134,6 +97,8 @@ class RayExecutor:
         self._done: list[tuple[Job, str]] = []
         self._told = self._looked = 0.0
         self._look_for_nodes()
+        while self._checked:
+            self._wait()
         if not self._slots:
             raise MachineError("no node of the Ray cluster can be used; the lines above say why of each")
 
@@ -157,13 +122,9 @@ class RayExecutor:
             now = time.monotonic()
             if now - self._looked > _SECONDS_BETWEEN_LOOKS:
                 self._look_for_nodes()
-            if not self._slots:
+            if not self._slots and not self._checked:
                 raise MachineError("no node is left; what is finished stays, and the same command goes on from there")
-            ready, _ = self._ray.wait(list(self._busy), timeout=_PACE)
-            if ready:
-                ready, _ = self._ray.wait(list(self._busy), num_returns=len(self._busy), timeout=0)
-            for reference in ready:
-                self._settle(reference, self._busy.pop(reference))
+            self._wait()
             if now - self._told > _PACE:
                 self._tell()
             self._hand_out()
@@ -177,6 +138,18 @@ class RayExecutor:
             self._ray.kill(slot.actor)
         self._ray.kill(self._reports)
 
+    def _wait(self) -> None:
+        """Wait for a moment, or until something is heard of nodes and workers."""
+        asked = [*self._busy, *self._checked]
+        ready, _ = self._ray.wait(asked, timeout=_PACE)
+        if ready:
+            ready, _ = self._ray.wait(asked, num_returns=len(asked), timeout=0)
+        for reference in ready:
+            if reference in self._checked:
+                self._judge(reference, self._checked.pop(reference))
+            else:
+                self._settle(reference, self._busy.pop(reference))
+
     def _hand_out(self) -> None:
         while self._waiting and self._free:
             slot, job = self._free.popleft(), self._waiting.popleft()
@@ -189,8 +162,10 @@ class RayExecutor:
         try:
             kind, said = self._ray.get(reference)
         except self._ray.exceptions.RayActorError as error:
-            self._replace(slot, one_line(error)[:200])
+            self._replace(slot, one_line(error)[-300:])
             return
+        except self._ray.exceptions.RayError as error:
+            kind, said = "done", one_line(error)[-300:]
         job, slot.job = slot.job, None
         self._free.append(slot)
         raise_if_for_all(kind, said)
@@ -207,7 +182,7 @@ class RayExecutor:
             self._failed_to_begin[slot.node] += 1
         if slot.node not in self._alive() or self._failed_to_begin[slot.node] >= LIVES:
             if slot.node in self._known:
-                self._reporter.line(f"node {self._name(slot.node)}: lost")
+                self._reporter.line(f"node {self._name(slot.node)}: lost ({why})")
                 self._known.discard(slot.node)
             return
         self._add_slot(slot.node, slot.number)
@@ -226,36 +201,35 @@ class RayExecutor:
             self._done.append((job, f"{how}, {LIVES} times (out of memory?)"))
 
     def _look_for_nodes(self) -> None:
-        """Check nodes that have come, and give those that pass their workers."""
+        """Begin to check nodes that have come."""
         self._looked = time.monotonic()
-        new = [node for node in self._alive() if node not in self._known]
-        self._known.update(new)
         check = self._ray.remote(check_node)
-        asked = {
-            node: check.options(num_cpus=0, max_retries=0, scheduling_strategy=_on(node)).remote(self._expected, node)
-            for node in new
-            if self._places(node)
-        }
-        for node in new:
-            if not self._places(node):
+        for node in self._alive():
+            if node in self._known:
+                continue
+            self._known.add(node)
+            if self._places(node):
+                on = check.options(num_cpus=0, max_retries=0, scheduling_strategy=_on(node))
+                self._checked[on.remote(self._expected, node)] = node
+            else:
                 asks = "a GPU" if self._numerics.device == "cuda" else f"{self._numerics.threads} threads"
                 self._refuse(node, f"has no room for a job, which asks for {asks}")
-        for node, reference in asked.items():
-            try:
-                report = self._ray.get(reference)
-            except self._ray.exceptions.RayError as error:
-                absent = re.search(r"No module named \S+", str(error))
-                why = absent[0] if absent else one_line(error)[-200:]
-                report = NodeReport(
-                    (f"cannot check itself ({why}); expected labelbench and the plugins there too",), ""
-                )
-            problems = report.problems
-            if not problems and not answered(self._expected, node):
-                problems = (f"writes to another results folder {self._expected.folder}; expected one for all",)
-            for problem in problems:
-                self._refuse(node, problem)
-            if not problems:
-                self._welcome(node, report)
+
+    def _judge(self, reference: Any, node: str) -> None:
+        """Hear what a node says of itself, and give one that passes its workers."""
+        try:
+            report = self._ray.get(reference)
+        except self._ray.exceptions.RayError as error:
+            absent = re.search(r"No module named \S+", str(error))
+            why = absent[0] if absent else one_line(error)[-200:]
+            report = NodeReport((f"cannot check itself ({why}); expected labelbench and the plugins there too",), "")
+        problems = report.problems
+        if not problems and not answered(self._expected, node):
+            problems = (f"writes to another results folder {self._expected.folder}; expected one for all",)
+        for problem in problems:
+            self._refuse(node, problem)
+        if not problems:
+            self._welcome(node, report)
 
     def _welcome(self, node: str, report: NodeReport) -> None:
         if self._processors and report.processor not in self._processors:
@@ -274,7 +248,7 @@ class RayExecutor:
     def _add_slot(self, node: str, number: int) -> None:
         gpu = self._numerics.device == "cuda"
         needs = {"num_cpus": 0 if gpu else self._numerics.threads, "num_gpus": 1 if gpu else 0}
-        made = self._ray.remote(_Actor).options(**needs, scheduling_strategy=_on(node))
+        made = self._ray.remote(NodeActor).options(**needs, scheduling_strategy=_on(node))
         slot = _Slot(node, number, made.remote(*self._arguments, number, self._lease_seconds))
         self._slots.append(slot)
         self._busy[slot.actor.ready.remote()] = slot
@@ -304,84 +278,3 @@ def _on(node: str) -> Any:
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
     return NodeAffinitySchedulingStrategy(node, soft=False)
-
-
-@contextmanager
-def on_ray(
-    plan: Plan,
-    results: Results,
-    reporter: Reporter,
-    materials: Materials,
-    *,
-    overwrite: bool,
-    jobs: int | None = None,
-    address: str | None = None,
-    lease_seconds: float = SECONDS,
-) -> Iterator[RayExecutor]:
-    """An executor on a Ray cluster, or on a Ray of its own on this machine.
-
-    Args:
-        plan: what is to be done.
-        results: a folder that every node sees.
-        reporter: told of everything.
-        materials: what the driver has of images and labels.
-        overwrite: True if finished work is to be done again.
-        jobs: most jobs at once; None for as many as there is room for.
-        address: of a cluster; None for that of ``RAY_ADDRESS``, or for a Ray of its own.
-        lease_seconds: after which a job whose worker is heard of no more may be taken over.
-
-    Raises:
-        InputError: Ray is not installed.
-        MachineError: there is no Ray at that address, or no node can be used.
-    """
-    numerics = next((run.numerics for run in plan.trainings), Numerics())
-    expected = expected_of(plan, results.folder, _absolute(current_settings()), materials)
-    with _connected(address, numerics):
-        executor = RayExecutor(
-            expected, results, reporter, numerics, overwrite=overwrite, jobs=jobs, lease_seconds=lease_seconds
-        )
-        try:
-            yield executor
-        finally:
-            executor.end()
-
-
-@contextmanager
-def _connected(address: str | None, numerics: Numerics) -> Iterator[None]:
-    # Nothing of a suite is told to anybody.
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    address = address or os.environ.get("RAY_ADDRESS")
-    if address and (Path.home() / ".ray" / "auth_token").is_file():
-        # `ray start` asks for the token wherever there is one, and `ray.init` shows it only if it is told to.
-        os.environ.setdefault("RAY_AUTH_MODE", "token")
-    try:
-        import ray
-    except ImportError as error:
-        raise InputError("engine 'ray' needs Ray, which is not installed; pip install 'labelbench[ray]'") from error
-    if ray.is_initialized():
-        yield
-        return
-    room: dict[str, Any] = (
-        {} if address else {"num_cpus": max(usable_cores(), numerics.threads), "include_dashboard": False}
-    )
-    try:
-        ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **room)
-    except (ConnectionError, RuntimeError, ValueError) as error:
-        raise MachineError(
-            f"no Ray cluster at {address or 'this machine'}: {one_line(error)[:200]}; `ray start --head` begins one"
-        ) from error
-    try:
-        yield
-    finally:
-        ray.shutdown()
-
-
-def _absolute(settings: Settings) -> Settings:
-    """Settings that mean the same from every working folder."""
-    labels = settings.labels_dir.absolute() if settings.labels_dir else None
-    return replace(
-        settings,
-        data_dir=settings.data_dir.absolute(),
-        labels_dir=labels,
-        cache_dir=settings.cache_dir.absolute(),
-    )

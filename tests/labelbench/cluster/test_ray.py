@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from labelbench.cluster.ray_executor import on_ray
+from labelbench.cluster.on_ray import on_ray
 from labelbench.leaderboard.exports import export
 from labelbench.leaderboard.leaderboard import Leaderboard
 from labelbench.optimizers import SGD
