@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from labelbench.charts.adversarial_examples import Row, Strip
 from labelbench.charts.data import REFERENCE
+from labelbench.running.attacked_images import Row, Strip
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from labelbench.charts.adversarial_examples import NAME as EXAMPLES
-from labelbench.charts.adversarial_examples import strips_of
 from labelbench.charts.adversarial_figures import strip_figure
 from labelbench.charts.collection import charts_of, only_labels
 from labelbench.charts.data import Chart, Panel
@@ -25,6 +23,8 @@ from labelbench.leaderboard.leaderboard import Leaderboard
 from labelbench.registry import find_dataset
 from labelbench.results.reading import Contents, read
 from labelbench.results.store import no_results, results_in
+from labelbench.running.attacked_images import NAME as EXAMPLES
+from labelbench.running.attacked_images import strips_of
 from labelbench.settings import use_settings
 
 if TYPE_CHECKING:

@@ -43,7 +43,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "results": {"errors", "values", "toml", "files", "recipes", "tunings", "runs", "evaluation"},
     "loggers": {"errors", "runs", "results", "training"},
     "running": {
-        *("errors", "settings", "files", "interrupts", "datasets", "labels", "runs", "suite", "machine", "training"),
+        *("errors", "settings", "files", "interrupts", "datasets", "labels", "runs", "suite", "machine", "attacks"),
+        *("training", "networks"),
         *("evaluation", "plugins", "registry", "results"),
         "loggers",
     },

@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from labelbench.charts.adversarial_examples import attacks_at, strips_of
 from labelbench.charts.adversarial_figures import strip_figure
 from labelbench.charts.labels import picture
 from labelbench.errors import InputError
 from labelbench.results.reading import read
 from labelbench.results.store import Results
+from labelbench.running.attacked_images import attacks_at, strips_of
 
 EPSILON = 16.0
 

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from labelbench.charts.data import REFERENCE
 from labelbench.errors import InputError
 from labelbench.labels import LabelSet
 from labelbench.machine.numerics import numerics_in_force
@@ -26,6 +25,8 @@ if TYPE_CHECKING:
     from labelbench.networks import Network
 
 NAME = "adversarial-examples"
+# Which all labels are compared with, and which stands above them.
+REFERENCE = "category"
 
 
 @dataclass(frozen=True, eq=False)
