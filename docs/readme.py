@@ -41,7 +41,8 @@ def findings(contents: Contents) -> Iterator[str]:
         ]
         if raised:
             _, label, score = max(raised, key=lambda each: each[:2])
-            yield f"- `{label}` is flagged as *{score.flag}*: {score.note}."
+            flagged = len({name for _, name, one in raised if one.flag == score.flag})
+            yield f"- {flagged} of {labels} flagged as *{score.flag}*, most of all `{label}`: {score.note}."
         for sentence in place.sentences:
             text = "".join(part if isinstance(part, str) else f"`{part[0]}` **{part[1]}**" for part in sentence.parts)
             heading = f" ({sentence.heading})" if sentence.heading.lower() != sentence.question.lower() else ""
