@@ -153,6 +153,10 @@ def suite_names() -> list[str]:
     return sorted(entry.name.removesuffix(".toml") for entry in entries if entry.name.endswith(".toml"))
 
 
+# A count beyond this is a seed that was meant as one of a list.
+_MOST_SEEDS = 1_000_000
+
+
 def parse_seeds(text: str | int) -> tuple[int, ...]:
     """Seeds as written: ``N`` means 0 to N-1; ``3,7`` means those (``3,`` the single seed 3).
 
@@ -168,7 +172,7 @@ def parse_seeds(text: str | int) -> tuple[int, ...]:
         raise wrong
     if "," in str(text):
         return tuple(dict.fromkeys(numbers))
-    if numbers[0] < 1:
+    if not 1 <= numbers[0] <= _MOST_SEEDS:
         raise wrong
     return tuple(range(numbers[0]))
 
