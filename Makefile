@@ -1,6 +1,6 @@
 # `make run` and `make test` need Python 3.11 or newer and make; everything else is installed into .venv.
 PYTHON ?= python3
-SUITE ?= quick
+SUITE ?= quick-tuned
 ARGS ?=
 BIN = .venv/bin
 

@@ -40,7 +40,7 @@ def write_findings(folders: Sequence[Path], output: Path | None, summary: Path |
             raise no_results(folder)
         board = Leaderboard.of(contents, claims)
         figure = _figure(contents, board, output, folder.name, draw=figures) if output else ""
-        published.append(Published(folder.name, board, figure))
+        published.append(Published(folder.name, board, figure, contents.asked.tuning))
     command = shlex.join(["labelbench", "findings", *map(str, folders)])
     text = page_text(published, claims, command)
     if output is None:

@@ -11,6 +11,7 @@ from labelbench.findings.causes import columns_of, effects_of
 from labelbench.leaderboard.leaderboard import Leaderboard
 from labelbench.results.spread import Paired
 from labelbench.results.tables import Column, shown_number
+from labelbench.tunings import Tuning
 
 BEGIN, END = "<!-- findings: made by `labelbench findings` -->", "<!-- end of findings -->"
 _MARKS = {"reproduced": "**reproduced**", "contradicted": "**contradicted**", "not decided": "open"}
@@ -25,11 +26,13 @@ class Published:
         name: of the folder.
         board: the leaderboard of it.
         figure: address of the figure of accuracy against epsilon as the page sees it; empty if there is none.
+        tuning: how the recipes of its labels were chosen, None if they were not or it is not known.
     """
 
     name: str
     board: Leaderboard
     figure: str = ""
+    tuning: Tuning | None = None
 
     def recipe(self, letter: str) -> str:
         """How the networks of a settings letter learnt, in few words."""
@@ -81,6 +84,7 @@ def _page(published: Sequence[Published], claims: Claims, command: str) -> Itera
             ("board", "recipe", "attack", "verdict", "the numbers behind it"),
             [_row(one, verdict) for one, verdict in rows if verdict.settings],
         )
+    yield from _tunings(published, claims.reference)
     yield from _causes(published, claims)
     yield from _correlations(published)
     yield from _reported(published)
@@ -134,6 +138,34 @@ def _why(verdict: Verdict) -> str:
     sentences = (*verdict.missing, *verdict.evidence) if verdict.outcome == "not decided" else verdict.evidence
     more = len(sentences) - _SHOWN
     return "; ".join(sentences[:_SHOWN]) + (f"; and {more} more" if more > 0 else "")
+
+
+def _tunings(published: Sequence[Published], reference: str) -> Iterator[str]:
+    tuned = [(one, one.tuning) for one in published if one.tuning]
+    if not tuned:
+        return
+    yield from ("## How far the learning rate decides", "")
+    yield (
+        "Validation accuracy in percent at each point of the grid, on networks that no result uses; bold is what the "
+        f"label's results are trained with. The last column is what a label gains over the rate that is best for "
+        f"{reference}: what a comparison at one rate would take for an effect of the label."
+    )
+    yield ""
+    for one, tuning in tuned:
+        points = [" ".join(f"{value:g}" for value in point) for point in tuning.grid.points]
+        theirs = tuning.best(reference)
+        rows = []
+        for label, accuracies in tuning.accuracy.items():
+            best, known = tuning.best(label), dict(zip(tuning.grid.points, accuracies, strict=True))
+            cells = [
+                "diverged" if value is None else f"**{value:.1%}**" if point == best else f"{value:.1%}"
+                for point, value in known.items()
+            ]
+            at = known.get(theirs) if theirs else None
+            gain = "" if best is None or at is None else shown_number((known[best] or 0) - at, "share", signed=True)
+            rows.append((label, *(cell.replace("%", "") for cell in cells), gain))
+        yield from (f"**{one.name}**: {tuning.words}; {tuning.seconds:,.0f} s of training.", "")
+        yield from _table(("label", *points, "gain"), rows)
 
 
 def _causes(published: Sequence[Published], claims: Claims) -> Iterator[str]:

@@ -32,7 +32,7 @@ def labelbench(args: list[str]) -> int:
         # All of the official arrays are fetched by a name that is no label.
         label = ["official:speech", "--dataset", "cifar10"] if args[1] == "official" else args[1:]
         args = ["plan", "--label", *label]
-    if command == "try":
+    if command in ("try", "tune"):
         args = [*args, "--dry-run"]
     if command != "run":
         return real(args)

@@ -69,7 +69,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         *("errors", "settings", "pictures", "files", "toml", "datasets", "labels", "recipes", "runs", "evaluation"),
         *("plugins", "registry", "results", "claims", "leaderboard", "charts"),
     },
-    "findings": {"claims", "leaderboard", "results"},
+    "findings": {"claims", "tunings", "leaderboard", "results"},
     "api": {
         *("errors", "settings", "files", "suite", "machine", "loggers", "results", "running", "cluster", "leaderboard"),
         "report",

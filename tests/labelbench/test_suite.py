@@ -102,3 +102,17 @@ def test_a_suite_that_is_its_own_base_is_refused(tmp_path: Path) -> None:
     file.write_text(f"base = '{file}'\n")
     with pytest.raises(InputError, match="is its own base"):
         Suite.load(str(file))
+
+
+@pytest.mark.parametrize("name", ["quick-tuned", "paper-fast"])
+def test_the_tuned_suites_have_the_best_of_their_grid_for_every_label(name: str) -> None:
+    suite = Suite.load(name)
+    assert suite.tuning and not suite.untuned
+    for label in suite.labels:
+        best = suite.tuning.best(label)
+        assert best == (suite.recipe_of(label).learning_rate,) and suite.recipe_of(label).tuning == suite.tuning.words
+    assert len({suite.recipe_of(label).comparable for label in suite.labels}) == 1
+
+
+def test_the_protocol_of_the_paper_has_one_rate_for_all_labels() -> None:
+    assert Suite.load("paper").tuning is None and not Suite.load("paper").recipes

@@ -160,6 +160,6 @@ def test_rows_of_one_grid_are_comparable_whatever_they_chose_and_never_with_othe
     letters = {(row.label, row.values["accuracy/nearest"].mean): row.settings for row in board.tables[0].rows}
     shared = {letter for (label, mean), letter in letters.items() if mean and mean > 0.75}
     assert len(shared) == 1
-    assert "tuned for each label: learning-rate 0.1, 0.2, 0.4 with 1 seed" in board.legend[shared.pop()]
+    assert "tuned for each label: learning-rate 0.1, 0.2, 0.4 with 1 seed" in str(board.legend[shared.pop()])
     assert {(one.name, one.reference) for one in board.differences} <= {("speech", "category")}
     assert len(board.differences) == 1
