@@ -6,7 +6,7 @@ import math
 import statistics
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from itertools import product
 
 from labelbench.errors import InputError, UnknownName
@@ -105,9 +105,17 @@ def compare(left: Iterable[Record], right: Iterable[Record], scores: Sequence[st
         found = differences(other[key], one[key])
         difference = paired(other[key], one[key])
         if difference:
-            means = [statistics.fmean(side[key][seed] for seed in difference.seeds) for side in (one, other)]
-            exact = exact_p(list(found.values()))
-            lines.append(Line(*astuple(key), *units[key], *means, difference, exact))
+            lines.append(
+                Line(
+                    **vars(key),
+                    unit=units[key][0],
+                    higher_is_better=units[key][1],
+                    left=statistics.fmean(one[key][seed] for seed in difference.seeds),
+                    right=statistics.fmean(other[key][seed] for seed in difference.seeds),
+                    difference=difference,
+                    p=exact_p(list(found.values())),
+                )
+            )
     if not lines:
         raise InputError(
             "the two sides have no score of one label, data set, backbone and seed in common; expected results of the "
