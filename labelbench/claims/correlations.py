@@ -8,11 +8,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from labelbench.claims.claim import Correlate
+from labelbench.evaluation.scores import Z95
 from labelbench.results.tables import Table
 
 # The standard error of Fisher's z needs more than three points.
 LEAST_LABELS = 4
-_Z = 1.959964
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,7 @@ def spearman_interval(rho: float, count: int) -> tuple[float, float]:
     """
     largest = 1 - 12 / (count * (count**2 - 1))
     z = math.atanh(max(-largest, min(largest, rho)))
-    half = _Z * math.sqrt((1 + rho**2 / 2) / (count - 3))
+    half = Z95 * math.sqrt((1 + rho**2 / 2) / (count - 3))
     low, high = math.tanh(z - half), math.tanh(z + half)
     return min(low, rho), max(high, rho)
 

@@ -13,6 +13,9 @@ import numpy as np
 
 from labelbench.errors import PluginError
 
+# The quantile of the normal distribution that two-sided 95 % intervals end at.
+Z95 = 1.959964
+
 Arrays = Mapping[str, np.ndarray]
 
 
@@ -166,7 +169,7 @@ def _is_finite(number: object) -> bool:
     return isinstance(number, int | float | np.integer | np.floating) and math.isfinite(number)
 
 
-def wilson_interval(hits: float, count: float, z: float = 1.959964) -> tuple[float, float]:
+def wilson_interval(hits: float, count: float, z: float = Z95) -> tuple[float, float]:
     """95 % interval of a share (Wilson 1927).
 
     Args:

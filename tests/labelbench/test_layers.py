@@ -57,7 +57,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "cluster": {
         *("errors", "files", "settings", "interrupts", "machine", "plugins", "runs", "results", "running"),
     },
-    "claims": {"errors", "recipes", "results"},
+    "claims": {"errors", "recipes", "evaluation", "results"},
     "leaderboard": {
         *("errors", "toml", "recipes", "runs", "evaluation", "plugins", "registry", "results", "claims"),
     },
