@@ -116,8 +116,8 @@ class _Recording:
             self._record(network, points, with_gradient, pool, stream)
 
     def _record(self, network: Any, points: Tensor, with_gradient: bool, pool: Any, stream: Any) -> None:
-        stream.wait_stream(torch.cuda.current_stream(points.device))
         self._points = points.detach().clone().requires_grad_(with_gradient)
+        stream.wait_stream(torch.cuda.current_stream(points.device))
         with torch.set_grad_enabled(with_gradient):
             with torch.cuda.stream(stream):
                 # Libraries choose their kernels and take their workspaces in the first passes.
