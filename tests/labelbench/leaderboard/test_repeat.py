@@ -116,14 +116,13 @@ recipes = st.sampled_from(list(RECIPES.values())) | st.builds(
     minimum_steps=st.integers(0, 10**6),
     drop_last=st.booleans(),
 )
-# What stands after the colon is anything that a shell can be given.
-arguments = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=12)
+labels = st.integers(0, 10**6).map("uniform-random:seed={}".format) | st.sampled_from(["speech", "low-dim:seed=run"])
 
 
 @settings(deadline=None)
 @given(
-    label=st.just("speech") | arguments.map("uniform-random:{}".format),
-    backbone=st.sampled_from(["resnet8", "timm:resnet18", "vgg19"]) | arguments.map("resnet8:{}".format),
+    label=labels.map(lambda name: plugins().canonical("label", name)),
+    backbone=st.sampled_from(["resnet8", "timm:resnet18", "vgg19"]),
     seed=st.integers(0, 10**6),
     train_fraction=st.floats(0, 1, exclude_min=True),
     recipe=recipes,
