@@ -38,6 +38,8 @@ def _own_settings(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.
     """No test reads or writes the user's cache, and none uses the network unless it says so."""
     monkeypatch.setenv("LABELBENCH_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
     monkeypatch.setenv("LABELBENCH_OFFLINE", "1")
+    # Workers of xdist are told 80 columns.
+    monkeypatch.delenv("COLUMNS", raising=False)
     monkeypatch.delenv("LABELBENCH_DATA", raising=False)
     monkeypatch.delenv("LABELBENCH_LABELS", raising=False)
     monkeypatch.delenv("LABELBENCH_PLUGINS", raising=False)
