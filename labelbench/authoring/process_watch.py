@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from labelbench.machine.process_state import changed_since, process_state
+from labelbench.machine.process_state import changed_since, process_state, witnessed
 
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 _CHANGING = {"os.mkdir": 0, "os.rename": 1, "os.link": 1, "os.symlink": 1, "os.remove": 0, "os.rmdir": 0}
@@ -35,8 +35,11 @@ def watched_state(changed: list[str], *, allowed: tuple[str, ...] = ()) -> Itera
     np.random.seed(seed)
     torch.manual_seed(seed)
     before = process_state()
-    yield
-    changed += changed_since(before, allowed=(*changed, *allowed))
+    with witnessed() as put_back:
+        yield
+    # What the core has put back already was changed all the same.
+    found = dict.fromkeys([*put_back, *changed_since(before)])
+    changed += [name for name in found if name not in changed and name not in allowed]
 
 
 class ProcessWatch:

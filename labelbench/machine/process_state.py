@@ -55,6 +55,21 @@ def changed_since(before: dict[str, Any], *, allowed: tuple[str, ...] = ()) -> l
     return [name for name in now if name in then and name not in allowed and now[name] != then[name]]
 
 
+# Lists of those who want to know what was changed and put back.
+_witnesses: list[list[str]] = []
+
+
+@contextmanager
+def witnessed() -> Iterator[list[str]]:
+    """Names of the parts that are changed and put back in the block; the list fills up while it runs."""
+    seen: list[str] = []
+    _witnesses.append(seen)
+    try:
+        yield seen
+    finally:
+        _witnesses.pop()
+
+
 @contextmanager
 def kept_state(told: Callable[[list[str]], None], *, allowed: tuple[str, ...] = ()) -> Iterator[None]:
     """Put the state of the process back after the block, and send what it prints to standard error.
@@ -80,6 +95,8 @@ def _kept_state(told: Callable[[list[str]], None], allowed: tuple[str, ...]) -> 
             with contextlib.suppress(OSError, RuntimeError, ValueError):  # what cannot be put back is told all the same
                 parts[name].put_back({**_TORCH_AT_FIRST, **before}[name])
         if changed:
+            for seen in _witnesses:
+                seen += changed
             told(changed)
 
 

@@ -103,7 +103,7 @@ def test_a_built_in_backbone_keeps_its_promises(name: str) -> None:
 
 
 def test_what_the_user_must_write_is_an_error_and_no_finding() -> None:
-    with pytest.raises(InputError, match="needs the name of a model; expected timm:NAME"):
+    with pytest.raises(InputError, match=r"timm needs its name: timm:NAME\[,pretrained,size=N\]; expected a text"):
         check_backbone("timm")
 
 
