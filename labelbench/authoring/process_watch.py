@@ -88,6 +88,8 @@ class ProcessWatch:
 
     def _write(self, path: Any) -> None:
         text = os.fsdecode(path) if isinstance(path, str | bytes) else str(path)
-        ignored = text == os.devnull or text.startswith(("/dev/", "/proc/")) or "__pycache__" in text
+        # Python and torch make folders for what they compile when they are first asked to.
+        ignored = text == os.devnull or text.startswith(("/dev/", "/proc/"))
+        ignored |= "__pycache__" in text or "torchinductor_" in text
         if self._written is not None and not ignored and text not in self._written:
             self._written.append(text)
