@@ -76,7 +76,7 @@ def test_what_a_row_is_made_from_is_said(name: str, made_from: str) -> None:
 def test_what_cannot_be_checked_is_an_error_and_no_finding() -> None:
     with pytest.raises(UnknownName, match="unknown label 'speach'; did you mean speech"):
         check_label("speach")
-    with pytest.raises(InputError, match=r"serves no data set that was tried.*npy needs a file"):
+    with pytest.raises(InputError, match=r"serves no data set that was tried.*npy needs its path"):
         check_label("npy")
     with pytest.raises(Unavailable, match="is not on this machine"):
         check_label("glove")
@@ -136,7 +136,7 @@ def test_bad_plugins_stop_neither_the_list_nor_another_plugin(
     options = ["--epochs", "1", "--train-fraction", "0.1", "--test-images", "50", "--evaluator", "accuracy"]
     done = command("run", "--label", "good", "--label", "nan", *options, "--results", "out", env=env)
     assert done.returncode == 3
-    assert "1.0) failed" not in done.stdout and " good " in done.stdout
+    assert "1.0) failed" not in done.stdout and "\ngood " in done.stdout
     assert "label targets hold 10 value(s) that are not finite" in done.stderr
     checked = command("check", "good", env=env)
     assert checked.returncode == 0, checked.stdout
