@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Iterator
 from functools import lru_cache
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -18,7 +17,7 @@ from labelbench.machine.numerics import numerics_in_force
 from labelbench.recipes import RECIPES
 from labelbench.running.materials import Materials
 from labelbench.runs import Numerics, RunSpec
-from labelbench.training.trainer import train
+from labelbench.training.trainer import Trainer
 
 TESTS = Path(__file__).resolve().parent.parent / "tests" / "plugins"
 
@@ -74,8 +73,10 @@ def trained(exact: Numerics) -> Callable[[str, str], Any]:
         run = RunSpec("digits", label, backbone, 0, recipe=RECIPES["quick"].with_epochs(4), numerics=exact)
         materials = Materials()
         labels, images, network = materials.labels(run), materials.images(run), materials.network(run)
-        with TemporaryDirectory() as folder:
-            train(run, network, labels, images, validation_share=0.1, flip=False, folder=Path(folder))
+        trainer = Trainer(run, network, labels, images, validation_share=0.1, flip=False)
+        while not trainer.done:
+            trainer.step()
+        trainer.finish()
         return _module("conftest").Bench(network, network, labels, images.test, run, images)
 
     return make

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from labelbench.machine.numerics import environment_facts, numerics_in_force
@@ -13,18 +14,20 @@ from labelbench.running.facts import image_facts, label_facts, origins, when
 from labelbench.running.jobs import TrainingJob
 from labelbench.running.materials import Materials
 from labelbench.running.progress import JobListener
+from labelbench.training.checkpoint import Files
 from labelbench.training.listeners import Course, Listener
 from labelbench.training.result import Epoch, Trained
-from labelbench.training.trainer import Trainer, begin_training
+from labelbench.training.trainer import Trainer
 
 # Seconds between two reports of steps: on a GPU they are taken in less time than it takes to tell of them.
 _PACE = 0.1
 
 
+@dataclass
 class TrainingTask:
     """A training in hand. Several can be stepped in turn; the numerics of their runs are in force while they are.
 
-    Args:
+    Attributes:
         job: what to train.
         results: where its network and record go.
         materials: images and labels.
@@ -33,22 +36,12 @@ class TrainingTask:
         overwrite: True if a checkpoint is not to be taken up again.
     """
 
-    def __init__(
-        self,
-        job: TrainingJob,
-        results: Results,
-        materials: Materials,
-        listener: JobListener,
-        *,
-        listeners: Sequence[Listener] = (),
-        overwrite: bool = False,
-    ) -> None:
-        self.job = job
-        self.results = results
-        self.materials = materials
-        self.listener = listener
-        self.listeners = listeners
-        self.overwrite = overwrite
+    job: TrainingJob
+    results: Results
+    materials: Materials
+    listener: JobListener
+    listeners: Sequence[Listener] = ()
+    overwrite: bool = False
 
     def carry_out(self) -> None:
         """Train from where the checkpoint ends, and record what came of it."""
@@ -66,17 +59,18 @@ class TrainingTask:
             shutil.rmtree(folder, ignore_errors=True)
         self.listener.begin(str(run), self.job.size)
         dataset = self.materials.dataset(run)
-        return begin_training(
+        files = Files(folder, {share: self.results.snapshot_file(run, share) for share in self.job.snapshots})
+        trainer = Trainer(
             run,
             self.materials.network(run),
             self.materials.labels(run),
             self.materials.images(run),
             validation_share=dataset.validation_share,
             flip=dataset.flip,
-            folder=folder,
-            snapshots={share: self.results.snapshot_file(run, share) for share in self.job.snapshots},
-            listeners=[_Progress(self.listener), *self.listeners],
+            listeners=(files, _Progress(self.listener), *self.listeners),
         )
+        files.resume(trainer)
+        return trainer
 
     def end(self, trainer: Trainer) -> None:
         """Put what a trainer came to on disk; the record's presence means complete."""

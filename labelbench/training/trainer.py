@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from collections.abc import Iterable, Mapping
+from contextlib import nullcontext
 from dataclasses import asdict
 from functools import partial
-from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -18,15 +16,15 @@ from torch import Tensor
 
 from labelbench.datasets import Images
 from labelbench.labels import LabelSet
-from labelbench.machine.process_state import PROCESS_STATE
 from labelbench.networks import Network
 from labelbench.runs import RunSpec, derived_seed
 from labelbench.training.batches import Batches
-from labelbench.training.checkpoint import Files, identity_of
+from labelbench.training.checkpoint import identity_of
 from labelbench.training.device import Captured, Reading, Stream
 from labelbench.training.inference import Validation
 from labelbench.training.listeners import Listener
 from labelbench.training.optimizers import Optimizers
+from labelbench.training.randomness import RandomNumbers
 from labelbench.training.result import Epoch, Trained
 from labelbench.training.start import split_indices
 from labelbench.training.step import TrainingStep
@@ -98,7 +96,7 @@ class Trainer:
         self.diverged = False
         self.images_per_second = 0.0
         self._best: dict[str, Tensor] = {}
-        self._random = _RandomNumbers(device)
+        self._random = RandomNumbers(device)
         # What the end of an epoch waits for: training loss, validation loss, and hits.
         self._pending: Reading | None = None
         # Of the epoch under way, by this process.
@@ -290,111 +288,3 @@ class Trainer:
                 self._notes.append(text)
                 for listener in self._listeners:
                     listener.on_note(self, text)
-
-
-class _RandomNumbers:
-    """What layers that draw random numbers, such as dropout, draw from: the run's own, whatever else is drawn.
-
-    Attributes:
-        states: of torch's generators by the kind of their device.
-        drawn: whether anything was ever drawn; looked at on CUDA only.
-    """
-
-    def __init__(self, device: torch.device) -> None:
-        self._devices = [device] if device.type == "cuda" else []
-        self.states: dict[str, Tensor] = {}
-        self.drawn = False
-
-    def seed(self, seed: int) -> None:
-        """Begin anew."""
-        devices = [torch.device("cpu"), *self._devices]
-        self.states = {one.type: torch.Generator(one).manual_seed(seed).get_state() for one in devices}
-
-    @contextmanager
-    def own(self) -> Iterator[None]:
-        """The block draws from where the last one ended; the process's generators are as before after it."""
-        with PROCESS_STATE, torch.random.fork_rng(devices=self._devices):
-            torch.set_rng_state(self.states["cpu"])
-            for device in self._devices:
-                torch.cuda.set_rng_state(self.states["cuda"], device)
-            yield
-            states = {"cpu": torch.get_rng_state()}
-            for device in self._devices:
-                states["cuda"] = torch.cuda.get_rng_state(device)
-                self.drawn |= not all(torch.equal(state, self.states[kind]) for kind, state in states.items())
-            self.states = states
-
-
-def begin_training(
-    run: RunSpec,
-    network: Network,
-    labels: LabelSet,
-    images: Images,
-    *,
-    validation_share: float,
-    flip: bool,
-    folder: Path,
-    snapshots: Mapping[float, Path] = MappingProxyType({}),
-    listeners: Iterable[Listener] = (),
-) -> Trainer:
-    """A trainer that keeps its files, put where its checkpoint ends; arguments and errors are :func:`train`'s."""
-    files = Files(folder, snapshots)
-    trainer = Trainer(
-        run,
-        network,
-        labels,
-        images,
-        validation_share=validation_share,
-        flip=flip,
-        listeners=(files, *listeners),
-    )
-    files.resume(trainer)
-    return trainer
-
-
-def train(
-    run: RunSpec,
-    network: Network,
-    labels: LabelSet,
-    images: Images,
-    *,
-    validation_share: float,
-    flip: bool,
-    folder: Path,
-    snapshots: Mapping[float, Path] = MappingProxyType({}),
-    listeners: Iterable[Listener] = (),
-) -> Trained:
-    """Train one network, or go on where its checkpoint ends.
-
-    After every epoch a checkpoint holds everything that decides the rest, so an interrupted training ends with the
-    same bits as one that was not. The finished network is ``network.safetensors`` in ``folder``.
-
-    Args:
-        run: what to train.
-        network: untrained, as :func:`labelbench.training.start.initial_network` makes it.
-        labels: targets and loss.
-        images: the data set's images.
-        validation_share: share of the training images set aside to choose the epoch.
-        flip: whether the data set allows mirrored images.
-        folder: where checkpoint, snapshots and network are written.
-        snapshots: files that keep the weights as they are after these shares of training, to the nearest epoch.
-        listeners: told of its course.
-
-    Raises:
-        ConflictError: the checkpoint was made with other labels or images.
-        MachineError: the disk refuses.
-    """
-    trainer = begin_training(
-        run,
-        network,
-        labels,
-        images,
-        validation_share=validation_share,
-        flip=flip,
-        folder=folder,
-        snapshots=snapshots,
-        listeners=listeners,
-    )
-    while not trainer.done:
-        trainer.step()
-    return trainer.finish()

@@ -16,15 +16,16 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from labelbench.datasets import Images, Split
 from labelbench.errors import ConflictError
 from labelbench.labels import LabelSet
+from labelbench.networks import Network
 from labelbench.optimizers import SGD, Muon
 from labelbench.recipes import Recipe
 from labelbench.runs import RunSpec
-from labelbench.training.checkpoint import load_trained
+from labelbench.training.checkpoint import Files, load_trained
 from labelbench.training.inference import outputs_of, validate
 from labelbench.training.listeners import Course, Listener
 from labelbench.training.result import Epoch, Trained
 from labelbench.training.start import initial_network, split_indices
-from labelbench.training.trainer import Trainer, train
+from labelbench.training.trainer import Trainer
 
 RECIPE = Recipe(name="test", epochs=4, batch_size=16, optimizer=SGD(0.05), milestones=(2,), crop_padding=2)
 RUN = RunSpec("made-up", "category", "tiny", 0, recipe=RECIPE)
@@ -56,10 +57,21 @@ def made_up(seed: int = 0, count: int = 100) -> Images:
     return Images(split, split, f"fingerprint{seed}", (0.5, 0.5, 0.5), (0.25, 0.25, 0.25), "made up")
 
 
+def train(run: RunSpec, network: Network, labels: LabelSet, images: Images, folder: Path, **options: Any) -> Trained:
+    """Train to the end, from where the checkpoint of the folder ends."""
+    files = Files(folder, options.get("snapshots", {}))
+    listeners = (files, *options.get("listeners", ()))
+    trainer = Trainer(run, network, labels, images, validation_share=0.2, flip=True, listeners=listeners)
+    files.resume(trainer)
+    while not trainer.done:
+        trainer.step()
+    return trainer.finish()
+
+
 def trained(folder: Path, run: RunSpec = RUN, images: Images | None = None, **options: Any) -> Trained:
     images = images or made_up()
     network = initial_network(run, Tiny, LABELS, images)
-    return train(run, network, LABELS, images, validation_share=0.2, flip=True, folder=folder, **options)
+    return train(run, network, LABELS, images, folder, **options)
 
 
 def weights(folder: Path) -> bytes:
@@ -227,9 +239,7 @@ def test_layers_that_draw_random_numbers_draw_the_same_in_equal_runs(tmp_path: P
 
     def weights(name: str, run: RunSpec = RUN, **options: Any) -> dict[str, torch.Tensor]:
         network = initial_network(run, Forgetful, LABELS, images)
-        folder = tmp_path / name
-        found = train(run, network, LABELS, images, validation_share=0.2, flip=True, folder=folder, **options)
-        return found.network.state_dict()
+        return train(run, network, LABELS, images, tmp_path / name, **options).network.state_dict()
 
     before = torch.get_rng_state()
     whole = weights("whole")
@@ -252,10 +262,10 @@ class Odd(Tiny):
 
 def test_tied_and_unused_weights_survive_a_checkpoint(tmp_path: Path) -> None:
     images = made_up()
-    options: Any = {"validation_share": 0.2, "flip": True, "folder": tmp_path}
+    network = initial_network(RUN, Odd, LABELS, images)
     with pytest.raises(Stop):
-        train(RUN, initial_network(RUN, Odd, LABELS, images), LABELS, images, **options, listeners=interrupted_after(2))
-    found = train(RUN, initial_network(RUN, Odd, LABELS, images), LABELS, images, **options)
+        train(RUN, network, LABELS, images, tmp_path, listeners=interrupted_after(2))
+    found = train(RUN, initial_network(RUN, Odd, LABELS, images), LABELS, images, tmp_path)
     assert without_times(found.history) == without_times(trained(tmp_path / "plain").history)
 
 
@@ -289,7 +299,7 @@ def test_a_checkpoint_of_other_labels_or_images_is_refused(tmp_path: Path, chang
     labels = LabelSet(np.eye(2)[::-1], loss="cross-entropy") if change == "label" else LABELS
     network = initial_network(RUN, Tiny, labels, images)
     with pytest.raises(ConflictError, match=f"was made with another {change}"):
-        train(RUN, network, labels, images, validation_share=0.2, flip=True, folder=tmp_path)
+        train(RUN, network, labels, images, tmp_path)
 
 
 def test_a_damaged_checkpoint_is_named(tmp_path: Path) -> None:
