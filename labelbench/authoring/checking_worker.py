@@ -11,7 +11,7 @@ import io
 import os
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import redirect_stdout
+from contextlib import redirect_stderr, redirect_stdout
 from importlib import import_module
 from pathlib import Path
 
@@ -54,7 +54,8 @@ def _loading(plugin: str) -> Iterator[str]:
     """What the module of a plugin does when it is loaded, beside the built-in ones and before anything else."""
     given = os.environ.get("LABELBENCH_PLUGINS")
     os.environ["LABELBENCH_PLUGINS"] = plugin
-    with redirect_stdout(io.StringIO()) as said:
+    # What a plugin prints is sent to standard error when it is loaded.
+    with redirect_stdout(io.StringIO()) as said, redirect_stderr(said):
         plugins()
     os.environ.pop("LABELBENCH_PLUGINS")
     if given is not None:
@@ -67,8 +68,8 @@ def _loading(plugin: str) -> Iterator[str]:
         )
     if said.getvalue():
         yield (
-            f"its module prints {said.getvalue().strip()[:80]!r}; expected silence, since tables and JSON go to the "
-            "same place"
+            f"its module prints {said.getvalue().strip()[:80]!r}; expected silence, since every command loads every "
+            "plugin"
         )
 
 

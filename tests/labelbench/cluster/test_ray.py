@@ -126,7 +126,11 @@ def wait_for_a_training(folder: Path) -> int:
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks for processes in /proc")
-def test_a_suite_survives_the_death_of_driver_worker_and_node(cluster: Any, tmp_path: Path) -> None:
+def test_a_suite_survives_the_death_of_driver_worker_and_node(
+    cluster: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Plugins are found once per process and choice: this one was not there when another test asked for all.
+    monkeypatch.setenv("LABELBENCH_PLUGINS", "deadly")
     here, there = tmp_path / "here", tmp_path / "there"
     ran(here, SUITE, None)
     # The driver: one in a process of its own, killed while it trains.
@@ -146,7 +150,7 @@ def test_a_suite_survives_the_death_of_driver_worker_and_node(cluster: Any, tmp_
         os.kill(wait_for_a_training(there), signal.SIGKILL)
         cluster.remove_node(node, allow_graceful=False)
 
-    killer = threading.Thread(target=kill)
+    killer = threading.Thread(target=kill, daemon=True)
     killer.start()
     deadly = SUITE.changed(evaluators=(*SUITE.evaluators, "deadly"))
     outcome, said = ran(there, deadly, cluster.address)
