@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import ast
 import re
-from pathlib import Path
 from typing import Any
 
 from griffe import Extension, Object
 
+import labelbench
+
 _ROLE = re.compile(r":(?:class|func|meth|attr|data|mod):`~?([\w.]+)`")
 _EXAMPLE = re.compile(r"(?:^[ ]*>>>.*\n?(?:^[ ]*(?!>>>)\S.*\n?)*)+", re.MULTILINE)
-_INTERFACE = Path(__file__).parents[1] / "labelbench" / "__init__.py"
 
 
 class Docstrings(Extension):
     """Turns each docstring into Markdown before it is parsed."""
 
     def __init__(self) -> None:
-        tree = ast.parse(_INTERFACE.read_text(encoding="utf-8"))
-        found = (node.value for node in tree.body if isinstance(node, ast.Assign) and "__all__" in ast.unparse(node))
-        self.public: set[str] = {name for value in found for name in ast.literal_eval(value)}
+        self.public = set(labelbench.__all__)
 
     def on_object(self, *, obj: Object, **_: Any) -> None:
         """Rewrite the docstring of one object."""
