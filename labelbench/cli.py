@@ -248,7 +248,7 @@ def labels(**options: Any) -> None:
     "figures",
     multiple=True,
     metavar="NAME",
-    help="Only these: a name, or how it begins (data-efficiency), or adversarial-examples. Repeatable.",
+    help="Only these: a name, or how it begins (data-efficiency). Repeatable.",
 )
 @click.option(
     "--output",
@@ -266,14 +266,9 @@ def labels(**options: Any) -> None:
 )
 @click.option("--label", "labels", multiple=True, metavar="NAME", help="Only these labels. Repeatable.")
 @click.option("--intervals/--no-intervals", default=True, help="Draw 95 % intervals as bands (default: yes).")
-@click.option("--epsilon", default=2.0, show_default=True, help="Of adversarial examples, in 1/255 of the pixel range.")
-@click.option("--images", default=2, show_default=True, type=click.IntRange(1), help="Adversarial examples per label.")
 @machine_options
 def plot_figures(**options: Any) -> None:
-    """Draw a results folder for papers: accuracy against epsilon, data efficiency, learning curves, features.
-
-    adversarial-examples are drawn if they are named: they attack the trained networks again and need the data set.
-    """
+    """Draw a results folder for papers: accuracy against epsilon, learning curves, features, adversarial images."""
     from labelbench.commands.plots import plot
 
     plot(options)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -10,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from labelbench.charts.adversarial_figures import strip_figure
 from labelbench.charts.collection import charts_of, only_labels
 from labelbench.charts.data import Chart, Panel
 from labelbench.charts.figures import chart_figure
 from labelbench.charts.labels import FORMATS, picture
+from labelbench.charts.strips import StripView, strip_figure, strip_of_labels, strip_views
 from labelbench.charts.styles import styles_of
 from labelbench.commands.options import settings_of
 from labelbench.errors import InputError, LabelbenchError, UnknownName
@@ -23,8 +24,6 @@ from labelbench.leaderboard.leaderboard import Leaderboard
 from labelbench.registry import find_dataset
 from labelbench.results.reading import Contents, read
 from labelbench.results.store import no_results, results_in
-from labelbench.running.attacked_images import NAME as EXAMPLES
-from labelbench.running.attacked_images import strips_of
 from labelbench.settings import use_settings
 
 if TYPE_CHECKING:
@@ -41,16 +40,21 @@ def plot(options: dict[str, Any]) -> None:
 
     Raises:
         InputError: no results, no such figure, or a file where several figures are asked for.
-        MachineError: the disk refuses, or a data set that adversarial examples need is not at hand.
+        MachineError: the disk refuses.
     """
+    with use_settings(settings_of(options)):
+        _plot(options)
+
+
+def _plot(options: dict[str, Any]) -> None:
     folder: Path = options["folder"]
     contents = read(results_in(folder))
     charts = charts_of(contents, Leaderboard.of(contents))
     if not charts:
         raise no_results(folder)
+    strips = [strip for strip in strip_views(contents, _class_names(contents)) if strip.rows]
     if options["output"] is None:
-        for name in (*(chart.name for chart in charts), EXAMPLES):
-            click.echo(name)
+        click.echo("\n".join(_names(charts, strips)))
         return
     single = _is_file(options["output"])
     if single and options["output"].suffix[1:] not in FORMATS:
@@ -58,7 +62,7 @@ def plot(options: dict[str, Any]) -> None:
             f"picture format {options['output'].suffix[1:]!r} of {options['output']}; expected {', '.join(FORMATS)}, "
             f"or a folder"
         )
-    drawn = list(_asked(contents, charts, options))
+    drawn = list(_asked(contents, charts, strips, options))
     if single and len(drawn) > 1:
         names = ", ".join(name for name, _, _ in drawn)
         raise InputError(
@@ -80,51 +84,45 @@ def _is_file(output: Path) -> bool:
 
 
 def _asked(
-    contents: Contents, charts: Sequence[Chart], options: dict[str, Any]
+    contents: Contents, charts: Sequence[Chart], strips: Sequence[StripView], options: dict[str, Any]
 ) -> Iterator[tuple[str, str, Callable[[], Figure]]]:
     """``(name, note, how it is drawn)`` of every figure asked for, the charts first."""
-    styles = styles_of(charts)
-    wanted = _chosen(charts, options["figures"])
+    styles, names = styles_of(charts), _class_names(contents)
+    known = _names(charts, strips)
+    for name in options["figures"]:
+        if not any(_means(name, each) for each in known):
+            raise UnknownName("figure", name, known)
+    chosen = {
+        each for each in known if not options["figures"] or any(_means(name, each) for name in options["figures"])
+    }
+    wanted = [chart for chart in charts if chart.name in chosen]
+    pictures = [strip for strip in strips if strip.name in chosen]
     if not options["intervals"]:
         wanted = [_without_intervals(chart) for chart in wanted]
     if options["labels"]:
         _check_labels(contents, options["labels"])
         wanted = list(only_labels(wanted, options["labels"]))
-    if not wanted and EXAMPLES not in options["figures"]:
+        pictures = [one for strip in pictures if (one := strip_of_labels(strip, options["labels"])).rows]
+    if not wanted and not pictures:
         raise InputError(f"{contents.results.folder} holds nothing that could be drawn; `labelbench run` makes results")
     for chart in wanted:
-        yield chart.name, f"{chart.title}. {chart.explained}", partial(chart_figure, chart, styles, _class_names(chart))
-    if EXAMPLES in options["figures"]:
-        with use_settings(settings_of(options)):
-            strips = strips_of(
-                contents.results,
-                contents.trainings,
-                labels=options["labels"],
-                epsilon=options["epsilon"],
-                count=options["images"],
-                report=lambda doing: click.echo(doing, err=True),
-            )
-        for strip in strips:
-            yield strip.name, strip.note, partial(strip_figure, strip)
+        draw = partial(chart_figure, chart, styles, names.get(chart.dataset, ()))
+        yield chart.name, f"{chart.title}. {chart.explained}", draw
+    for strip in pictures:
+        yield strip.name, f"{strip.title}. {strip.note}", partial(strip_figure, strip)
 
 
-def _class_names(chart: Chart) -> tuple[str, ...]:
-    """Names of the classes that a scatter has colours of, where the data set is known here."""
-    try:
-        return find_dataset(chart.dataset).class_names if chart.kind == "scatter" else ()
-    except LabelbenchError:
-        return ()
+def _names(charts: Sequence[Chart], strips: Sequence[StripView]) -> list[str]:
+    return [*(chart.name for chart in charts), *(strip.name for strip in strips)]
 
 
-def _chosen(charts: Sequence[Chart], names: Sequence[str]) -> list[Chart]:
-    """The charts that are named, in full or by the beginning of their names; all if none is."""
-    known = [chart.name for chart in charts]
-    for name in names:
-        if name != EXAMPLES and not any(_means(name, chart) for chart in known):
-            raise UnknownName("figure", name, [*known, EXAMPLES])
-    if not names:
-        return list(charts)
-    return [chart for chart in charts if any(_means(name, chart.name) for name in names)]
+def _class_names(contents: Contents) -> dict[str, tuple[str, ...]]:
+    """Names of the classes of each data set that is known here."""
+    found = {}
+    for dataset in {record.run.dataset for record in (*contents.trainings, *contents.records)}:
+        with suppress(LabelbenchError):
+            found[dataset] = find_dataset(dataset).class_names
+    return found
 
 
 def _means(name: str, chart: str) -> bool:

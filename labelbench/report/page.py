@@ -16,6 +16,7 @@ from typing import Any
 
 from labelbench.charts.collection import charts_of
 from labelbench.charts.data import REFERENCE, Chart
+from labelbench.charts.strips import strip_views
 from labelbench.charts.styles import Style, style_of, styles_of
 from labelbench.claims.claim import OUTCOMES, Claims
 from labelbench.claims.files import paper_claims
@@ -28,7 +29,6 @@ from labelbench.report.charts import chart_facts, chart_sections, style_facts
 from labelbench.report.findings import findings_of
 from labelbench.report.labels import build_anew, galleries
 from labelbench.report.runs import run_views
-from labelbench.report.strips import strip_views
 from labelbench.report.summary import claim_views
 from labelbench.report.tables import TableView, narrowed
 from labelbench.report.templates import template

@@ -13,7 +13,7 @@ CORE = ROOT / "labelbench"
 PLUGINS = [ROOT / "plugins" / f"labelbench_{kind}" for kind in ("labels", "backbones", "evaluators", "datasets")]
 EXAMPLE = ROOT / "plugins" / "labelbench-example" / "labelbench_example"
 
-# Modules and packages of the core, from the ground up, and which of those above them in this table they may import, when
+# Modules and packages of the core, from the ground up, and which of those above them in this table they may import when
 # they are loaded, when they run, or for types alone.
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
@@ -43,8 +43,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "results": {"errors", "values", "toml", "files", "recipes", "tunings", "runs", "evaluation"},
     "loggers": {"errors", "runs", "results", "training"},
     "running": {
-        *("errors", "settings", "files", "interrupts", "datasets", "labels", "runs", "suite", "machine", "attacks"),
-        *("training", "networks"),
+        *("errors", "settings", "files", "interrupts", "datasets", "labels", "runs", "suite", "machine", "training"),
+        "networks",
         *("evaluation", "plugins", "registry", "results"),
         "loggers",
     },
@@ -62,8 +62,8 @@ MAY_IMPORT: dict[str, set[str]] = {
         *("errors", "toml", "recipes", "runs", "evaluation", "plugins", "registry", "results", "claims"),
     },
     "charts": {
-        *("errors", "pictures", "files", "datasets", "labels", "tunings", "runs", "machine", "attacks", "training"),
-        *("evaluation", "registry", "results", "running", "leaderboard"),
+        *("errors", "pictures", "datasets", "labels", "tunings", "runs", "evaluation", "registry", "results"),
+        "leaderboard",
     },
     "report": {
         *("errors", "settings", "pictures", "files", "toml", "datasets", "labels", "recipes", "runs", "evaluation"),

@@ -9,6 +9,8 @@ import pytest
 
 from labelbench.charts.collection import charts_of, only_labels
 from labelbench.charts.data import Chart, Series
+from labelbench.charts.labels import picture
+from labelbench.charts.strips import strip_figure, strip_of_labels, strip_views
 from labelbench.charts.styles import styles_of
 from labelbench.errors import InputError
 from labelbench.evaluation.scores import Measurement, Score
@@ -316,3 +318,27 @@ def test_charts_of_a_damaged_folder_name_the_file(folder: Folder) -> None:
     file.write_text(json.dumps({"kind": "training"})[:-3])
     with pytest.raises(InputError, match="is damaged"):
         charts_in(folder.results)
+
+
+def test_adversarial_images_are_drawn_from_what_the_evaluator_kept(folder: Folder) -> None:
+    images = np.zeros((8, 2, 4, 4, 3), np.uint8)
+    images[:, 1] = 2
+    images[:, 1, 0, 0] = 4
+    classes = np.array([[0, 1]] * 8)
+    for label in ("speech", "category"):
+        arrays = {"example_images": images, "example_read": classes, "example_epsilon": np.full(8, 1 / 255)}
+        folder.measure(folder.run(label), "attacks-adaptive:quick", {"adaptive/1": 0.5}, **arrays)
+    folder.measure(folder.run("constant"), "attacks-adaptive:quick", {"adaptive/1": 0.5})
+    (strip,) = strip_views(read(folder.results), {"cifar10": ("airplane", "automobile")})
+    assert strip.name == "adversarial-images-cifar10-resnet8"
+    assert [row.label for row in strip.rows] == ["category", "speech"]
+    assert strip.rows[0].read == (("airplane", "automobile"),) * 4 and strip.rows[0].at == (1.0,) * 4
+    assert next(strip.rows[0].pairs)[2] == "airplane → automobile at 1"
+    figure = strip_figure(strip_of_labels(strip, ["speech"]))
+    assert len(figure.axes) == 12
+    before, after, change = figure.axes[:3]
+    assert (after.get_xlabel(), after.xaxis.label.get_fontweight()) == ("automobile", "bold")
+    assert before.xaxis.label.get_fontweight() == "normal"
+    shown = np.asarray(change.images[0].get_array())
+    assert shown[0, 0].tolist() == [255] * 3 and shown[1, 1].tolist() == [191] * 3, "about grey, the largest as white"
+    assert picture(figure, "png") == picture(strip_figure(strip_of_labels(strip, ["speech"])), "png")

@@ -127,7 +127,7 @@ def test_the_command_names_draws_and_refuses(
 ) -> None:
     save("category", value=0.8, score="100%", evaluator="data-efficiency", at=1.0)
     names = command("plot", "results")
-    assert names.stdout.split() == ["data-efficiency-digits-resnet8", "adversarial-examples"]
+    assert names.stdout.split() == ["data-efficiency-digits-resnet8"]
     done = command("plot", "results", "--figure", "data-efficiency", "--output", "one.png")
     assert done.returncode == 0, done.stderr
     assert "n = 1" in done.stdout
@@ -144,7 +144,6 @@ def test_the_command_names_draws_and_refuses(
         ("results", "--output", "x.gif"): "picture format 'gif'",
         ("results", "--output", "x.png", "--figure", "data-eficiency"): "unknown figure 'data-eficiency'",
         ("results", "--output", "x.png", "--label", "categry"): "unknown label 'categry'; did you mean category?",
-        ("results", "--output", "x.png", "--figure", "adversarial-examples"): "holds no training",
     }
     for args, message in refused.items():
         done = command("plot", *args)
