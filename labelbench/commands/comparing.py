@@ -1,8 +1,8 @@
-"""What `labelbench compare` does."""
+"""``labelbench compare``."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,14 +21,28 @@ if TYPE_CHECKING:
 WORSE = 3
 
 
-def show_comparison(
-    left: str, right: str, inside: Path | None, scores: Sequence[str], fail_if_worse: float | None
-) -> int:
-    """Print what differs between two folders, or two recipes of one; returns the exit code.
+@click.command(
+    epilog="Examples: labelbench compare results/before results/after; "
+    "labelbench compare --in results/mine paper-fast short --fail-if-worse 1"
+)
+@click.argument("left", metavar="A")
+@click.argument("right", metavar="B")
+@click.option(
+    "--in", "inside", type=click.Path(path_type=Path), metavar="DIR", help="A and B are recipes of this results folder."
+)
+@click.option(
+    "--score", "scores", multiple=True, metavar="EVALUATOR/SCORE", help="Compare this (default: headlines). Repeatable."
+)
+@click.option(
+    "--fail-if-worse",
+    type=float,
+    metavar="POINTS",
+    help="Exit with 3 if the mean of any score is worse in B by more than this (shares in percentage points).",
+)
+def compare(left: str, right: str, inside: Path | None, scores: tuple[str, ...], fail_if_worse: float | None) -> None:
+    """Compare two results folders, or two recipes of one: differences paired by label and seed, and changed settings.
 
-    Raises:
-        InputError: nothing in common, or a side that is not one set of settings.
-        UnknownName: a recipe or score that is not there.
+    A star marks a difference that is separated from nothing: three seeds or more, and a 95 % interval without 0.
     """
     from rich.table import Table
 
@@ -53,7 +67,7 @@ def show_comparison(
     if not (found.only_left or found.only_right):
         console.print("settings and versions are the same", markup=False)
     if fail_if_worse is None:
-        return 0
+        return
     scale = {"share": 100.0}
     worse = [line for line in found.lines if line.worse_by * scale.get(line.unit, 1.0) > fail_if_worse]
     for line in worse:
@@ -62,7 +76,8 @@ def show_comparison(
             f"{fail_if_worse:g}",
             err=True,
         )
-    return WORSE if worse else 0
+    if worse:
+        sys.exit(WORSE)
 
 
 def _side(name: str, inside: Path | None) -> list[Record]:

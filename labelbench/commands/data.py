@@ -1,4 +1,4 @@
-"""What the command about a data set does: say what is in it, and draw some images of every class."""
+"""``labelbench data``: say what is in a data set, and draw some images of every class."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from rich.console import Console
 
 from labelbench.charts.images import contact_sheet
 from labelbench.charts.labels import picture
-from labelbench.commands.options import settings_of
+from labelbench.commands.options import complete, machine_options, output_option, settings_of
 from labelbench.datasets import Dataset, Images
 from labelbench.errors import InputError
 from labelbench.files import write_atomic
@@ -20,8 +20,12 @@ from labelbench.running.progress import Reporter
 from labelbench.settings import use_settings
 
 
-def show_data(name: str, output: Path | None, options: dict[str, Any]) -> None:
-    """Print what a data set holds and what is odd about it; write a contact sheet if it is asked for."""
+@click.command(epilog="Example: labelbench data digits --output digits.png")
+@click.argument("name", metavar="NAME", shell_complete=complete("datasets"))
+@output_option(text="Draw some images of every class: .png, .svg or .pdf.")
+@machine_options
+def data(name: str, output: Path | None, **options: Any) -> None:
+    """Look at a data set: its images, classes and sizes, and what is odd about it, such as equal images."""
     form = output.suffix.removeprefix(".") if output else ""
     if output and form not in ("png", "svg", "pdf"):
         raise InputError(f"{output} is no name of a picture; expected one that ends in .png, .svg or .pdf")

@@ -1,14 +1,14 @@
-"""What ``labelbench findings`` does: the page of findings of published folders, and their summary in another file."""
+"""``labelbench findings``: the page of findings of published folders, and their summary in another file."""
 
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
 from labelbench.claims.files import paper_claims
+from labelbench.commands.options import output_option, results_folders
 from labelbench.errors import InputError
 from labelbench.files import write_atomic
 from labelbench.findings.page import Published, page_text, summary_text, with_summary
@@ -20,18 +20,18 @@ from labelbench.results.store import no_results, results_in
 _FIGURE = "accuracy-epsilon-"
 
 
-def write_findings(folders: Sequence[Path], output: Path | None, summary: Path | None, *, figures: bool) -> None:
-    """Print the page of findings of these folders or write it, its figures beside it, and its summary elsewhere.
-
-    Args:
-        folders: results folders.
-        output: file of the page, None to print it.
-        summary: a file with the two lines between which the summary is put; None for none.
-        figures: whether figures are drawn, or only named.
-
-    Raises:
-        InputError: a folder without results, or a file without those lines.
-    """
+@click.command(epilog="Example: labelbench findings results/quick --output findings.md")
+@results_folders
+@output_option("FILE.md", "Write the page to this file, and its figures beside it (default: print it).")
+@click.option(
+    "--summary",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE.md",
+    help="Put the table of verdicts between the two marks of this file.",
+)
+@click.option("--figures/--no-figures", default=True, help="Draw figures, or leave those that are there as they are.")
+def findings(folders: tuple[Path, ...], output: Path | None, summary: Path | None, figures: bool) -> None:
+    """Say what published folders show together: verdicts, the numbers behind them, and what controls say of causes."""
     claims = paper_claims()
     published = []
     for folder in folders:

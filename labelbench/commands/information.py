@@ -1,4 +1,4 @@
-"""What the commands do that tell what to cite, and what is here."""
+"""``labelbench doctor``, ``cite`` and ``completion``: what is here, what to cite, and a shell that knows the names."""
 
 from __future__ import annotations
 
@@ -7,17 +7,15 @@ from typing import Any
 
 import click
 
-from labelbench.commands.options import settings_of
+from labelbench.commands.options import machine_options, settings_of
 from labelbench.commands.output import output_console
 from labelbench.settings import use_settings
 
 
-def show_citations(folder: Path | None) -> None:
-    """Print BibTeX of the tool, the paper and, with a results folder, of what its labels were made from.
-
-    Raises:
-        InputError: the folder holds no results.
-    """
+@click.command(epilog="Example: labelbench cite results/quick")
+@click.argument("folder", type=click.Path(path_type=Path), metavar="[DIR]", required=False)
+def cite(folder: Path | None) -> None:
+    """Print what to cite as BibTeX: the tool, the paper, and what the labels of a results folder are made from."""
     from labelbench.citations import citations_of
     from labelbench.results.reading import read
     from labelbench.results.store import no_results, results_in
@@ -32,8 +30,10 @@ def show_citations(folder: Path | None) -> None:
         click.echo(entry + "\n")
 
 
-def show_diagnosis(options: dict[str, Any]) -> None:
-    """Print what this machine and installation offer."""
+@click.command(epilog="Example: labelbench doctor")
+@machine_options
+def doctor(**options: Any) -> None:
+    """Say what this machine and installation offer: versions, devices, folders, plugins, and what is missing."""
     from rich.table import Table
     from rich.text import Text
 
@@ -44,3 +44,15 @@ def show_diagnosis(options: dict[str, Any]) -> None:
         for subject, finding, well in diagnosis():
             table.add_row(Text(subject), Text(finding, style="" if well else "bold red"))
     output_console().print(table)
+
+
+@click.command(epilog='Example: eval "$(labelbench completion bash)"')
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+def completion(shell: str) -> None:
+    """Print the completion script of a shell; evaluate it in the shell's start-up file."""
+    from click.shell_completion import get_completion_class
+
+    found = get_completion_class(shell)
+    assert found is not None
+    command = click.get_current_context().find_root().command
+    click.echo(found(command, {}, "labelbench", "_LABELBENCH_COMPLETE").source())

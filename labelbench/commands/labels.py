@@ -1,4 +1,4 @@
-"""What the commands about labels alone do: draw them, write them, fetch what they need."""
+"""``labelbench labels`` and ``labelbench fetch``: draw labels, write them, fetch what they need."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ import io
 from pathlib import Path
 from typing import Any
 
+import click
 import numpy as np
 
 from labelbench.arguments import Signature, expanded
 from labelbench.charts.labels import distance_matrices, gallery, picture
-from labelbench.commands.options import settings_of
+from labelbench.commands.options import complete, machine_options, output_option, settings_of
 from labelbench.datasets import Dataset
 from labelbench.errors import InputError
 from labelbench.files import write_atomic
@@ -22,39 +23,60 @@ from labelbench.settings import use_settings
 from labelbench.suite import Suite
 
 
-def draw_labels(options: dict[str, Any]) -> None:
-    """Write a picture of labels, or the array of one."""
-    names = options["names"] or Suite.load("quick").labels
-    output: Path = options["output"]
+@click.command(epilog="Example: labelbench labels speech hadamard --output labels.png")
+@click.argument("names", nargs=-1, metavar="[NAME]...", shell_complete=complete("labels"))
+@click.option(
+    "--dataset",
+    "of_dataset",
+    default="digits",
+    metavar="NAME",
+    shell_complete=complete("datasets"),
+    help="Data set whose classes are labelled (default: digits).",
+)
+@output_option(text="Picture to write: .png, .svg or .pdf; or .npy with --format npy.", required=True)
+@click.option("--format", "form", metavar="npy", help="npy: write the targets of one label as an array.")
+@click.option("--distances", is_flag=True, help="Draw the distances between classes instead.")
+@click.option("--classes", default=10, show_default=True, type=click.IntRange(1), help="Classes shown in the gallery.")
+@machine_options
+def labels(
+    names: tuple[str, ...],
+    of_dataset: str,
+    output: Path,
+    form: str | None,
+    distances: bool,
+    classes: int,
+    **options: Any,
+) -> None:
+    """Draw labels: a gallery with labels as rows and classes as columns (default: those of suite quick)."""
     with use_settings(settings_of(options)):
-        dataset = find_dataset(options["dataset"])
-        if options["form"] is not None:
-            data = _array(names, dataset, options["form"], output)
+        dataset = find_dataset(of_dataset)
+        names = names or Suite.load("quick").labels
+        if form is not None:
+            data = _array(names, dataset, form, output)
         elif output.suffix == ".npy":
             raise InputError(f"{output} is the name of an array; add --format npy, or name a picture")
         else:
             sets = {name: _built(name, dataset) for name in names}
-            if options["distances"]:
+            if distances:
                 figure = distance_matrices(sets, dataset.class_names)
             else:
-                figure = gallery(sets, dataset.class_names, options["classes"])
+                figure = gallery(sets, dataset.class_names, classes)
             data = picture(figure, output.suffix.removeprefix("."))
     write_atomic(output, data)
 
 
-def fetch_for_label(name: str, options: dict[str, Any]) -> str:
-    """Fetch what a label needs; returns a line that says what is where.
-
-    Raises:
-        InputError: the label needs nothing that could be fetched.
-    """
+@click.command(epilog="Example: labelbench fetch glove")
+@click.argument("name", metavar="NAME", shell_complete=complete("labels"))
+@machine_options
+def fetch(name: str, **options: Any) -> None:
+    """Fetch what a label needs (bert, glove, official:NAME), so that later runs can be offline."""
     entry, argument = plugins().find("label", name)
-    fetch = getattr(entry.function, "fetch", None)
-    if fetch is None:
+    fetched = getattr(entry.function, "fetch", None)
+    if fetched is None:
         raise InputError(f"label {name!r} needs nothing that could be fetched; it can be used as it is")
-    arguments = Signature.of(fetch, ()).read(f"label {entry.name}", entry.name, argument)
+    arguments = Signature.of(fetched, ()).read(f"label {entry.name}", entry.name, argument)
     with use_settings(settings_of(options)):
-        return str(fetch(**expanded(arguments)))
+        click.echo(str(fetched(**expanded(arguments))))
 
 
 def _built(name: str, dataset: Dataset) -> LabelSet:

@@ -1,4 +1,4 @@
-"""What `labelbench leaderboard` and the end of a run show."""
+"""``labelbench leaderboard``, and what the end of a run shows."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from labelbench.claims.claim import OUTCOMES
+from labelbench.commands.options import format_option, output_option, results_folder
 from labelbench.commands.output import format_of, output_console, write_or_print
 from labelbench.leaderboard.choice import Choice, chosen, first_alone, table_names
 from labelbench.leaderboard.exports import export
@@ -25,19 +26,29 @@ from labelbench.results.store import no_results, results_in
 _COMPLETE = ("csv", "json")
 
 
-def show_leaderboard(
-    folder: Path, form: str | None, output: Path | None, *, wide: bool, explain: bool, **asked: Any
+@click.command(epilog="Example: labelbench leaderboard results/quick --format latex --output quick.tex")
+@results_folder
+@format_option
+@output_option()
+@click.option("--table", default="", metavar="NAME", help="This table: an evaluator's, differences, claims, ...")
+@click.option("--all", "everything", is_flag=True, help="All tables.")
+@click.option("--columns", multiple=True, metavar="NAME,...", help="Only these scores, in this order. Repeatable.")
+@click.option("--label", "labels", multiple=True, metavar="NAME", help="Only these labels; * stands for anything.")
+@click.option("--only", multiple=True, metavar="KEY=NAME", help="Only this dataset=, backbone= or set=. Repeatable.")
+@click.option("--sort", default="", metavar="COLUMN", help="Order by this score, the best first, or by label.")
+@click.option("--wide", is_flag=True, help="CSV with one line for each label and a column for each score.")
+@click.option("--explain", is_flag=True, help="Say below what each column means.")
+def leaderboard(
+    folder: Path,
+    form: str | None,
+    output: Path | None,
+    wide: bool,
+    explain: bool,
+    columns: tuple[str, ...],
+    **asked: Any,
 ) -> None:
-    """Print the leaderboard of a folder, or write it to a file.
-
-    Args:
-        folder: of results.
-        form, output: format and file, if any is asked for.
-        wide: whether CSV has a line for each label.
-        explain: whether the columns are explained below.
-        asked: the fields of :class:`labelbench.leaderboard.choice.Choice`.
-    """
-    choice = Choice(**asked)
+    """Print the first table of a results folder: every label by what was measured. More with --table and --all."""
+    choice = Choice(columns=tuple(name.strip() for text in columns for name in text.split(",")), **asked)
     contents = read(results_in(folder))
     if not contents.records and not contents.failures:
         raise no_results(folder)

@@ -1,9 +1,12 @@
-"""Names that exist, for `labelbench list` and for shell completion."""
+"""``labelbench list``: names that exist, also for shell completion."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import click
+
+from labelbench.errors import UnknownName
 from labelbench.plugins import KINDS as PLUGGED_KINDS
 from labelbench.plugins import plugins
 
@@ -12,6 +15,18 @@ if TYPE_CHECKING:
 
 PLUGGED = tuple(f"{kind}s" for kind in PLUGGED_KINDS)
 KINDS = (*PLUGGED, "datasets", "suites", "plugins")
+
+
+@click.command("list", epilog="Example: labelbench list labels")
+@click.argument("kind", required=False, metavar="[labels|backbones|evaluators|datasets|suites|plugins]")
+def list_names(kind: str | None) -> None:
+    """List the names that can be used, and the plugins they come from."""
+    from labelbench.commands.output import output_console
+
+    if kind is not None and kind not in KINDS:
+        raise UnknownName("kind", kind, KINDS)
+    for one in [kind] if kind else KINDS:
+        output_console().print(_table_of(one))
 
 
 def names_of(kind: str) -> list[str]:
@@ -38,7 +53,7 @@ def rows_of(kind: str) -> list[tuple[str, ...]]:
     return [(entry.usage, entry.summary, str(entry.origin)) for entry in entries.values()]
 
 
-def table_of(kind: str) -> Table:
+def _table_of(kind: str) -> Table:
     """The names of one kind as a table for a terminal."""
     from rich import box
     from rich.table import Table

@@ -1,4 +1,4 @@
-"""Options that several commands share, and the suite and settings that they describe."""
+"""Arguments and options that several commands share, and the suite and settings that they describe."""
 
 from __future__ import annotations
 
@@ -17,6 +17,24 @@ _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 
 PLUGGED = ("labels", "backbones", "evaluators", "datasets")
+# Of commands that say what a results folder shows.
+results_folder = click.argument("folder", type=click.Path(path_type=Path), metavar="DIR")
+results_folders = click.argument("folders", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="DIR...")
+claims_option = click.option(
+    "--claims", "claims_file", type=click.Path(path_type=Path), metavar="FILE.toml", help="Judge these."
+)
+format_option = click.option(
+    "--format", "form", metavar="markdown|csv|json|latex|html", help="Print text in this format."
+)
+dry_run_option = click.option("--dry-run", is_flag=True, help="Say what would be trained and stop.")
+
+
+def output_option(
+    metavar: str = "FILE", text: str = "Write to this file.", *, folder: bool = False, **how: Any
+) -> Callable[[_Command], _Command]:
+    """``--output``: a file, or, where ``folder`` says so, perhaps a folder."""
+    kind = click.Path(path_type=Path, dir_okay=folder)
+    return click.option("--output", type=kind, metavar=metavar, help=text, **how)
 
 
 def complete(*kinds: str) -> Callable[[click.Context, click.Parameter, str], list[str]]:

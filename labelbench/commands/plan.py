@@ -1,4 +1,4 @@
-"""What `labelbench plan` shows: a summary, the time that it takes, and, if asked for, every cell."""
+"""``labelbench plan``: a summary, the time that it takes, and, if asked for, every cell."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from labelbench.api import planned
-from labelbench.commands.options import settings_of, suite_of
+from labelbench.commands.options import machine_options, settings_of, suite_of, suite_options
 from labelbench.commands.output import output_console
 from labelbench.results.store import Results
 from labelbench.settings import use_settings
@@ -21,14 +21,13 @@ if TYPE_CHECKING:
 _NAMED = 8
 
 
-def show_plan(options: dict[str, Any], *, measure: bool, everything: bool) -> None:
-    """Print the plan, with about how long it would take.
-
-    Args:
-        options: of a suite and of the machine.
-        measure: whether the time is measured for each kind of network by itself.
-        everything: whether every label is listed with what is done of it.
-    """
+@click.command(epilog="Example: labelbench plan --suite paper --dataset cifar10 --measure")
+@suite_options
+@machine_options
+@click.option("--measure", is_flag=True, help="Time a few steps of each kind of training and estimate the whole.")
+@click.option("--all", "everything", is_flag=True, help="List every label with what is done of it.")
+def plan(measure: bool, everything: bool, **options: Any) -> None:
+    """Print what a suite asks for, how much of it is done, and about how long the rest takes."""
     with use_settings(settings_of(options)):
         plan, results = plan_of(options)
         if everything:

@@ -1,4 +1,4 @@
-"""What `labelbench plot` does: charts and adversarial images of a results folder as files."""
+"""``labelbench plot``: charts and adversarial images of a results folder as files."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from labelbench.charts.figures import chart_figure
 from labelbench.charts.labels import FORMATS, picture
 from labelbench.charts.strips import StripView, strip_figure, strip_of_labels, strip_views
 from labelbench.charts.styles import styles_of
-from labelbench.commands.options import settings_of
+from labelbench.commands.options import machine_options, output_option, results_folder, settings_of
 from labelbench.errors import InputError, LabelbenchError, UnknownName
 from labelbench.files import write_atomic
 from labelbench.leaderboard.leaderboard import Leaderboard
@@ -35,13 +35,33 @@ if TYPE_CHECKING:
 _DPI = 300
 
 
-def plot(options: dict[str, Any]) -> None:
-    """Write figures of a results folder, or name those that could be written.
-
-    Raises:
-        InputError: no results, no such figure, or a file where several figures are asked for.
-        MachineError: the disk refuses.
-    """
+@click.command(epilog="Example: labelbench plot results/quick --output figures")
+@results_folder
+@click.option(
+    "--figure",
+    "figures",
+    multiple=True,
+    metavar="NAME",
+    help="Only these: a name, or how it begins (data-efficiency). Repeatable.",
+)
+@output_option(
+    "FILE|DIR",
+    "One .png, .svg or .pdf, or a folder for several figures; without it their names are printed.",
+    folder=True,
+)
+@click.option(
+    "--format",
+    "form",
+    default="pdf",
+    show_default=True,
+    type=click.Choice(["png", "svg", "pdf"]),
+    help="Format of the files in a folder.",
+)
+@click.option("--label", "labels", multiple=True, metavar="NAME", help="Only these labels. Repeatable.")
+@click.option("--intervals/--no-intervals", default=True, help="Draw 95 % intervals as bands (default: yes).")
+@machine_options
+def plot(**options: Any) -> None:
+    """Draw a results folder for papers: accuracy against epsilon, learning curves, features, adversarial images."""
     with use_settings(settings_of(options)):
         _plot(options)
 

@@ -1,7 +1,8 @@
-"""What the commands for authors of plugins do: begin a plugin, check it, and try it beside its controls."""
+"""``labelbench new``, ``check`` and ``try``: begin a plugin, check it, and try it beside its controls."""
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +11,15 @@ import click
 from labelbench.authoring.checking_process import findings_of
 from labelbench.authoring.findings import FAILED, FINE, NOTED, Finding, failures, in_words
 from labelbench.authoring.scaffolding import begin_plugin
-from labelbench.commands.options import settings_of
+from labelbench.commands.options import PLUGGED, complete, dry_run_option, machine_options, settings_of
 from labelbench.commands.output import error_console, output_console
 from labelbench.errors import InputError, PluginError, UnknownName
 from labelbench.plugins import KINDS, plugins
 from labelbench.settings import use_settings
 
 _MARKS = {FINE: "ok", NOTED: "note", FAILED: "FAILED"}
+_KIND = "label|backbone|evaluator|dataset"
+_kind_option = click.option("--kind", metavar=_KIND, help="What a name is, where several kinds have it.")
 
 
 def kind_of(name: str, kind: str | None) -> str:
@@ -48,16 +51,24 @@ def kind_of(name: str, kind: str | None) -> str:
     raise UnknownName(kind or "label, backbone, evaluator or data set", base, known, hint)
 
 
-def begin(kind: str, name: str) -> None:
-    """Begin a plugin in the current folder and say what to do next."""
+@click.command(epilog="Example: labelbench new label rainbow")
+@click.argument("kind", metavar=_KIND)
+@click.argument("name", metavar="NAME")
+def new(kind: str, name: str) -> None:
+    """Begin a plugin: a folder NAME with a package that installs, passes its own checks and runs as it is."""
     folder = begin_plugin(kind, name, Path())
     for file in sorted(path for path in folder.rglob("*") if path.is_file()):
         click.echo(f"  {file}")
     click.echo(f"next: pip install --editable {folder}, then labelbench check {name}, then labelbench try {name}")
 
 
-def try_plugin(name: str, kind: str | None, options: dict[str, Any], *, dry_run: bool) -> int:
-    """Train a name beside its controls and print their rows; returns the exit code."""
+@click.command("try", epilog="Example: labelbench try hadamard")
+@click.argument("name", metavar="NAME", shell_complete=complete(*PLUGGED))
+@_kind_option
+@dry_run_option
+@machine_options
+def try_name(name: str, kind: str | None, dry_run: bool, **options: Any) -> None:
+    """Train a label, backbone, evaluator or data set beside its controls, for about a minute, and keep nothing."""
     from labelbench.authoring.trial import ADVICE, carry_out_trial, trial_suite
 
     suite = trial_suite(kind_of(name, kind), name)
@@ -67,16 +78,22 @@ def try_plugin(name: str, kind: str | None, options: dict[str, Any], *, dry_run:
                 f"would train {in_words(suite.labels)} on {in_words(suite.backbones)}, {suite.recipe.epochs} epochs of "
                 f"{in_words(suite.datasets)}, and measure {in_words(suite.evaluators)}"
             )
-            return 0
+            return
         failed = carry_out_trial(suite, error_console(), output_console())
     click.echo(ADVICE)
     for what, why in failed:
         click.echo(f"failed: {what}: {why}", err=True)
-    return PluginError.exit_code if failed else 0
+    if failed:
+        sys.exit(PluginError.exit_code)
 
 
-def check_plugins(names: tuple[str, ...], kind: str | None, time_limit: float, options: dict[str, Any]) -> bool:
-    """Check names and print what was found; returns whether all is fine."""
+@click.command(epilog="Example: labelbench check speech accuracy")
+@click.argument("names", nargs=-1, required=True, metavar="NAME...", shell_complete=complete(*PLUGGED))
+@_kind_option
+@click.option("--time-limit", default=60.0, show_default=True, metavar="SECONDS", help="Give a single step up after.")
+@machine_options
+def check(names: tuple[str, ...], kind: str | None, time_limit: float, **options: Any) -> None:
+    """Check what labels, backbones, evaluators and data sets promise: offline, in seconds."""
     kinds = {name: kind_of(name, kind) for name in names}
     fine = True
     with use_settings(settings_of(options)):
@@ -86,7 +103,8 @@ def check_plugins(names: tuple[str, ...], kind: str | None, time_limit: float, o
             findings = findings_of(found_kind, name, time_limit)
             _print(findings)
             fine = fine and not failures(findings)
-    return fine
+    if not fine:
+        sys.exit(PluginError.exit_code)
 
 
 def _print(findings: list[Finding]) -> None:

@@ -1,33 +1,38 @@
-"""What the commands on finished results do: judge claims, write a report, and merge folders."""
+"""``labelbench claims``, ``report`` and ``merge``: what finished results say, and bringing them together."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
+from labelbench.commands.options import (
+    claims_option,
+    format_option,
+    output_option,
+    results_folder,
+    results_folders,
+)
 from labelbench.commands.output import format_of, output_console, write_or_print
 from labelbench.errors import InputError
 from labelbench.results.reading import read
 from labelbench.results.store import no_results, results_in
 
 
-def show_claims(folder: Path, claims_file: Path | None, form: str | None, output: Path | None) -> None:
-    """Print the verdicts on a folder, or write them to a file.
-
-    Raises:
-        InputError: no results, or a claims file that cannot be used.
-        UnknownName: no such format, or a word that a claims file does not have.
-    """
+@click.command(epilog="Example: labelbench claims results/quick")
+@results_folder
+@claims_option
+@format_option
+@output_option()
+def claims(folder: Path, claims_file: Path | None, form: str | None, output: Path | None) -> None:
+    """Judge the paper's claims, or those of a file, on a results folder: reproduced, contradicted or not decided."""
     from labelbench.claims.files import load_claims, paper_claims
     from labelbench.leaderboard.exports import claims_alone, export_claims
     from labelbench.leaderboard.leaderboard import Leaderboard
     from labelbench.leaderboard.terminal import print_tables
 
     results = results_in(folder)
-    claims = load_claims(claims_file) if claims_file else paper_claims()
-    board = Leaderboard.of(read(results), claims)
+    board = Leaderboard.of(read(results), load_claims(claims_file) if claims_file else paper_claims())
     if not board.verdicts:
         raise InputError(
             f"{folder} holds no measurement of a trained network; `labelbench run --results {folder}` does"
@@ -38,13 +43,12 @@ def show_claims(folder: Path, claims_file: Path | None, form: str | None, output
     write_or_print(export_claims(board, format_of(form, output)), output)
 
 
-def write_report_of(folder: Path, output: Path | None, claims_file: Path | None) -> None:
-    """Write the report of a folder and say where it is.
-
-    Raises:
-        InputError: no results, a folder where a file is asked for, or a claims file that cannot be used.
-        UnknownName: a word that a claims file does not have.
-    """
+@click.command(epilog="Example: labelbench report results/quick --output quick.html")
+@results_folder
+@output_option(text="Write to this file (default: DIR/report.html).", folder=True)
+@claims_option
+def report(folder: Path, output: Path | None, claims_file: Path | None) -> None:
+    """Write a results folder as one page for the browser: leaderboard, claims, charts, labels, and every run."""
     from labelbench.claims.files import load_claims
     from labelbench.leaderboard.leaderboard import Leaderboard
     from labelbench.report.page import write_report
@@ -59,13 +63,11 @@ def write_report_of(folder: Path, output: Path | None, claims_file: Path | None)
     click.echo(write_report(contents, Leaderboard.of(contents, claims), output, claims))
 
 
-def merge_folders(folders: Sequence[Path], into: Path) -> None:
-    """Merge results folders and say what was done.
-
-    Raises:
-        InputError: a folder holds no results.
-        ConflictError: two folders have different results under one name.
-    """
+@click.command(epilog="Example: labelbench merge results/mine results/yours --into results/both")
+@results_folders
+@click.option("--into", type=click.Path(path_type=Path), metavar="DIR", required=True, help="Folder to merge into.")
+def merge(folders: tuple[Path, ...], into: Path) -> None:
+    """Bring results of several machines or people together; different results under one name are refused."""
     from labelbench.results.merging import merge
 
     done = merge(folders, into)

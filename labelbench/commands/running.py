@@ -1,25 +1,55 @@
-"""What the commands do: plan, run, and show, with the options as the command line gives them."""
+"""``labelbench run`` and ``labelbench profile``."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import sys
+from typing import Any
 
 import click
 
 from labelbench.api import carry_out
 from labelbench.commands.leaderboard import print_first
-from labelbench.commands.options import settings_of
+from labelbench.commands.options import dry_run_option, machine_options, settings_of, suite_options
 from labelbench.commands.output import error_console
 from labelbench.commands.plan import headline, plan_of, print_summary, untuned
 from labelbench.settings import use_settings
 
-if TYPE_CHECKING:
-    pass
-
 SOME_FAILED = 3
 
 
-def run_suite(options: dict[str, Any], *, dry_run: bool) -> int:
+@click.command(epilog="Example: labelbench run --label category --label speech --seeds 3 --results results/mine")
+@suite_options
+@machine_options
+@click.option(
+    "--log",
+    multiple=True,
+    metavar="tensorboard|wandb|mlflow",
+    help="Tell this dashboard of learning curves, scores and the report; --offline sends nothing. Repeatable.",
+)
+@dry_run_option
+def run(dry_run: bool, **options: Any) -> None:
+    """Train and measure what a suite asks for and is missing; print the leaderboard and the verdicts on the claims."""
+    sys.exit(_run(options, dry_run=dry_run))
+
+
+@click.command(epilog="Example: labelbench profile --dataset cifar10 --backbone resnet32 --numerics fast")
+@suite_options
+@machine_options
+def profile(**options: Any) -> None:
+    """Print where the time of a training step goes, and its share of the machine's measured matrix rate."""
+    with use_settings(settings_of(options)):
+        plan, _ = plan_of(options)
+        from labelbench.running.materials import Materials
+        from labelbench.running.profiling import profile
+
+        materials = Materials()
+        kinds = {(run.dataset, run.backbone, materials.labels(run).shape): run for run in reversed(plan.trainings)}
+        for run in reversed(kinds.values()):
+            for line in profile(run, materials).lines():
+                click.echo(line)
+
+
+def _run(options: dict[str, Any], *, dry_run: bool) -> int:
     """Do what is missing; print the leaderboard, the verdicts and where the report is; returns the exit code."""
     with use_settings(settings_of(options)):
         plan, results = plan_of(options)
@@ -47,17 +77,3 @@ def run_suite(options: dict[str, Any], *, dry_run: bool) -> int:
             click.echo(f"failed: {what}: {why}", err=True)
         click.echo(f"{len(outcome.failures)} part(s) failed; the same command tries them again", err=True)
         return SOME_FAILED
-
-
-def show_profile(options: dict[str, Any]) -> None:
-    """Print where the time of a step goes, for each data set, backbone and shape of label of a suite."""
-    with use_settings(settings_of(options)):
-        plan, _ = plan_of(options)
-        from labelbench.running.materials import Materials
-        from labelbench.running.profiling import profile
-
-        materials = Materials()
-        kinds = {(run.dataset, run.backbone, materials.labels(run).shape): run for run in reversed(plan.trainings)}
-        for run in reversed(kinds.values()):
-            for line in profile(run, materials).lines():
-                click.echo(line)

@@ -1,14 +1,22 @@
-"""What ``labelbench tune`` does: try every label on one grid, and write the suite with what was best."""
+"""``labelbench tune``: try every label on one grid, and write the suite with what was best."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from labelbench.commands.options import settings_of, suite_of
+from labelbench.commands.options import (
+    dry_run_option,
+    machine_options,
+    output_option,
+    settings_of,
+    suite_of,
+    suite_options,
+)
 from labelbench.commands.output import error_console, output_console
 from labelbench.errors import InputError
 from labelbench.settings import use_settings
@@ -20,7 +28,43 @@ if TYPE_CHECKING:
 SOME_FAILED = 3
 
 
-def tune_suite(
+@click.command(epilog="Example: labelbench tune --suite quick --grid learning-rate=0.05,0.1,0.2 --output tuned.toml")
+@suite_options
+@machine_options
+@click.option(
+    "--grid",
+    multiple=True,
+    metavar="SETTING=V1,V2,...",
+    help="Try these values of a recipe's setting, e.g. learning-rate=0.1,0.2,0.4. Repeatable: all combinations.",
+)
+@click.option(
+    "--tuning-seeds",
+    type=click.IntRange(1),
+    default=1,
+    metavar="N",
+    help="Networks for each label and point.",
+)
+@click.option(
+    "--tuning-epochs",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Epochs of each (default: the recipe's).",
+)
+@output_option("FILE.toml", "Write the tuned suite to this file (default: tuned.toml).", default="tuned.toml")
+@dry_run_option
+def tune(
+    grid: tuple[str, ...],
+    tuning_seeds: int,
+    tuning_epochs: int | None,
+    output: Path,
+    dry_run: bool,
+    **options: Any,
+) -> None:
+    """Give every label the best recipe of one grid, judged on validation images, and write the suite that has them."""
+    sys.exit(_tune(options, grid, tuning_seeds, tuning_epochs, output, dry_run=dry_run))
+
+
+def _tune(
     options: dict[str, Any], grid: Sequence[str], seeds: int, epochs: int | None, output: Path, *, dry_run: bool
 ) -> int:
     """Train what the grid asks for and is missing, write the tuned suite, and say what was found; the exit code."""

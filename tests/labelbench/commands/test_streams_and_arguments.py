@@ -100,8 +100,9 @@ def test_a_stream_that_is_closed_is_no_error(shell: Callable[..., object], line:
 def test_a_user_without_a_home_needs_the_cache_folder_alone(shell: Callable[..., object], tmp_path: Path) -> None:
     # An identity without an entry in the table of users needs root to take on; a HOME that is not there is the same.
     line = (
-        "labelbench labels speech --output speech.png --cache-dir cache && labelbench plan --label speech --cache-dir x"
+        "labelbench labels hadamard --output labels.png --cache-dir cache && "
+        "labelbench run --label speech --cache-dir x --dry-run"
     )
     done = shell(line, HOME="/nowhere/at/all", LABELBENCH_CACHE="", XDG_CACHE_HOME="")
     assert done.returncode == 0, done.stderr
-    assert (tmp_path / "speech.png").exists() and (tmp_path / "cache" / "matplotlib").is_dir()
+    assert (tmp_path / "labels.png").exists() and (tmp_path / "cache" / "matplotlib").is_dir()

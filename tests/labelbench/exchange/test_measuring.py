@@ -186,9 +186,8 @@ def test_the_command_measures_a_checkpoint_and_an_official_one(
     save_file({key: tensor.contiguous() for key, tensor in state.items()}, tmp_path / "ours.safetensors")
     results = ["--dataset", DIGITS, "--label", "category", "--results", str(tmp_path / "results"), "--threads", "1"]
     arguments = ["measure", "--checkpoint", str(tmp_path / "ours.safetensors"), "--backbone", "resnet8", *results]
-    with pytest.raises(SystemExit) as done:
-        cli([*arguments, "--device", "cpu"], standalone_mode=False)
-    assert done.value.code == 0 and "trained elsewhere" in capsys.readouterr().out
+    cli([*arguments, "--device", "cpu"], standalone_mode=False)
+    assert "trained elsewhere" in capsys.readouterr().out
     assert labelbench.load_results(tmp_path / "results").where(score="nearest")[0].value == recorded
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from labelbench.claims.files import paper_claims
-from labelbench.commands.findings import write_findings
+from labelbench.cli import cli
 from labelbench.errors import InputError
 from labelbench.findings.page import BEGIN, END, Published, page_text, summary_text, with_summary
 from labelbench.leaderboard.leaderboard import build
@@ -65,11 +65,12 @@ def test_the_published_page_and_the_front_page_say_what_the_folders_say(
     monkeypatch.chdir(ROOT)
     front = tmp_path / "README.md"
     front.write_text((ROOT / "README.md").read_text())
-    write_findings([Path(each) for each in command[2:]], tmp_path / "findings.md", front, figures=False)
+    args = ["--output", str(tmp_path / "findings.md"), "--summary", str(front), "--no-figures"]
+    cli.main([*command[1:], *args], standalone_mode=False)
     assert (tmp_path / "findings.md").read_text() == page
     assert front.read_text() == (ROOT / "README.md").read_text()
 
 
 def test_a_folder_without_results_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="holds no results"):
-        write_findings([tmp_path], None, None, figures=False)
+        cli.main(["findings", str(tmp_path)], standalone_mode=False)

@@ -16,6 +16,7 @@ from labelbench.api import planned
 from labelbench.claims.files import paper_claims
 from labelbench.cli import cli
 from labelbench.commands.options import suite_of
+from labelbench.commands.running import run as run_command
 from labelbench.leaderboard.leaderboard import Leaderboard
 from labelbench.leaderboard.repeat import SUITE_FILE, Repeat, repeats_of
 from labelbench.machine.hardware import cpp_compiler
@@ -40,7 +41,7 @@ def plan_of(repeat: Repeat, folder: Path) -> Plan:
     program, command, *args = shlex.split(repeat.command)
     assert (program, command) == ("labelbench", "run") and (command, *args) == repeat.args
     with click.Context(cli) as parent:
-        options = cli.commands["run"].make_context("run", args, parent=parent).params
+        options = run_command.make_context("run", args, parent=parent).params
     assert options["results"] == Path("results/repeat")
     if repeat.suite:
         assert options["suite"] == SUITE_FILE
