@@ -66,6 +66,14 @@ class _NotingHandler(SimpleHTTPRequestHandler):
         self.server.asked.append(self.path)
         super().do_GET()
 
+    def end_headers(self) -> None:
+        _, found, rest = self.path.partition("/resolve/")
+        if found:
+            # What a server of models says of a file: its revision, and a name for its content.
+            self.send_header("X-Repo-Commit", rest.partition("/")[0])
+            self.send_header("ETag", f'"{rest.partition("/")[2]}"')
+        super().end_headers()
+
     def log_message(self, *_: object) -> None:
         pass
 

@@ -23,6 +23,7 @@ from labelbench.files import write_atomic
 from labelbench.leaderboard.leaderboard import Leaderboard
 from labelbench.registry import find_dataset
 from labelbench.results.reading import Contents, read
+from labelbench.results.records import Finished
 from labelbench.results.store import no_results, results_in
 from labelbench.settings import use_settings
 
@@ -139,7 +140,8 @@ def _names(charts: Sequence[Chart], strips: Sequence[StripView]) -> list[str]:
 def _class_names(contents: Contents) -> dict[str, tuple[str, ...]]:
     """Names of the classes of each data set that is known here."""
     found = {}
-    for dataset in {record.run.dataset for record in (*contents.trainings, *contents.records)}:
+    finished: list[Finished] = [*contents.trainings, *contents.records]
+    for dataset in {record.run.dataset for record in finished}:
         with suppress(LabelbenchError):
             found[dataset] = find_dataset(dataset).class_names
     return found

@@ -5,12 +5,10 @@ from __future__ import annotations
 import json
 import os
 import re
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from labelbench import InputError, MachineError, Unavailable, current_settings
-from labelbench_labels.fetching import fetch, readable_size
+from labelbench import InputError, Unavailable, current_settings
+from labelbench_labels.fetching import readable_size, sha256_of
 
 DEFAULT_MODEL = "bert-base-uncased"
 
@@ -30,46 +28,16 @@ _SETTINGS = ("config.json", "tokenizer_config.json", "special_tokens_map.json", 
 _MODEL_NAME = re.compile(r"\w[\w.-]*(/\w[\w.-]*)?")
 
 
-@dataclass(frozen=True)
-class RemoteFile:
-    """A file of a model on its server.
-
-    Attributes:
-        name: below the model's folder.
-        size: in bytes, or None if unknown.
-        sha256: in hexadecimal, or None where the server does not tell.
-    """
-
-    name: str
-    size: int | None
-    sha256: str | None
-
-
-@dataclass(frozen=True)
-class RemoteModel:
-    """A model on its server, at one revision."""
-
-    name: str
-    revision: str
-    files: tuple[RemoteFile, ...]
-
-    @property
-    def size(self) -> int:
-        """Of all its files together, in bytes, as far as known."""
-        return sum(file.size or 0 for file in self.files)
-
-
-# The paper's model. Its tokenizer's defaults are right without further files.
-_PAPER_MODEL = RemoteModel(
-    "google-bert/bert-base-uncased",
-    "86b5e0934494bd15c9632b12f734a8a67f723594",
-    (
-        RemoteFile("config.json", 570, "7160e1553ad2ca51d8c1cb066be533db31826e12d173824c1bb0cb1a4f187d20"),
-        RemoteFile("vocab.txt", 231_508, "07eced375cec144d27c900241f3e339478dec958f92fddbc551f295c992038a3"),
-        RemoteFile(_WEIGHTS, 440_449_768, "68d45e234eb4a928074dfd868cead0219ab85354cc53d20e772753c6bb9169d3"),
-    ),
-)
-_PINNED = {DEFAULT_MODEL: _PAPER_MODEL, _PAPER_MODEL.name: _PAPER_MODEL}
+# The paper's model at one revision, the SHA-256 of each of its files, and their size together. Its tokenizer's defaults
+# are right without further files.
+_PAPER_MODEL, _REVISION = "google-bert/bert-base-uncased", "86b5e0934494bd15c9632b12f734a8a67f723594"
+_PAPER_FILES = {
+    "config.json": "7160e1553ad2ca51d8c1cb066be533db31826e12d173824c1bb0cb1a4f187d20",
+    "vocab.txt": "07eced375cec144d27c900241f3e339478dec958f92fddbc551f295c992038a3",
+    _WEIGHTS: "68d45e234eb4a928074dfd868cead0219ab85354cc53d20e772753c6bb9169d3",
+}
+_PAPER_SIZE = 440_681_846
+_PAPER_NAMES = (DEFAULT_MODEL, _PAPER_MODEL)
 
 
 def is_folder(model: str) -> bool:
@@ -109,8 +77,7 @@ def model_folder(model: str) -> Path:
 
     Raises:
         InputError: no such folder, no model in it, or a name that no model can have.
-        Unavailable: the model is not here, and labelbench is offline or the server does not have it.
-        MachineError: the network or the disk refuses.
+        Unavailable: the model is not here and cannot be fetched.
     """
     check_model(model)
     if is_folder(model):
@@ -124,29 +91,57 @@ def model_folder(model: str) -> Path:
 def fetch_model(model: str) -> Path:
     """Fetch a model's files into ``bert/MODEL`` of the cache folder; what is there already is kept.
 
-    The files of ``bert-base-uncased`` are pinned by their hashes. Those of another model are what its server lists
-    at the first attempt; of them, the weights have hashes. Weights come last: where they lie, all is there.
+    The files of ``bert-base-uncased`` are pinned by their hashes. Those of another model are what its server lists; of
+    them, the weights have hashes. Weights come last: where they lie, all is there.
 
     Raises:
-        Unavailable: offline; or the server does not list the model.
+        Unavailable: offline; or the server does not have the model, cannot be reached, or sends something else.
         InputError: the model has no safetensors weights or no vocabulary.
-        MachineError: the network or the disk refuses.
     """
-    folder = _own_folder(model)
-    remote = _PINNED.get(model)
+    folder, pinned = _own_folder(model), model in _PAPER_NAMES
     if current_settings().offline:
-        names = [file.name for file in remote.files] if remote else ["config.json", "its vocabulary", _WEIGHTS]
-        size = f" ({readable_size(remote.size)})" if remote else ""
+        size = f" ({readable_size(_PAPER_SIZE)})" if pinned else ""
+        words = "vocab.txt" if pinned else "its vocabulary"
         here = f" (bert:./{model} for the folder of that name)" if Path(model).is_dir() else ""
         raise Unavailable(
-            f"bert: the model {model!r}{size} is not on this machine and labelbench is offline; place "
-            f"{', '.join(names[:-1])} and {names[-1]} in {folder}, or name a folder that holds them: bert:FOLDER{here}"
+            f"bert: the model {model!r}{size} is not on this machine and labelbench is offline; place config.json, "
+            f"{words} and {_WEIGHTS} in {folder}, or name a folder that holds them: bert:FOLDER{here}"
         )
-    remote = remote or _listed(model, folder / "files.json")
-    for file in remote.files:
-        url = f"{_endpoint()}/{remote.name}/resolve/{remote.revision}/{file.name}"
-        fetch(url, folder / file.name, file.sha256, file.size)
+    from huggingface_hub import HfApi
+
+    # The server of models, or the mirror that this usual variable names, as it is now.
+    hub = HfApi(endpoint=os.environ.get("HF_ENDPOINT") or None)
+    name, revision, files = _PAPER_MODEL, _REVISION, _PAPER_FILES
+    try:
+        if not pinned:
+            listed = hub.model_info(model, files_metadata=True)
+            hashes = {one.rfilename: one.lfs.sha256 if one.lfs else "" for one in listed.siblings or ()}
+            name, revision, files = model, str(listed.sha), _needed(model, hashes)
+        for file, sha256 in files.items():
+            path = Path(hub.hf_hub_download(name, file, revision=revision, local_dir=folder))
+            if sha256 and sha256_of(path) != sha256:
+                path.unlink()
+                raise ValueError(f"{file} has another SHA-256 than expected, and was removed")
+    except InputError:
+        raise
+    except Exception as error:  # network, server and disk fail in many ways
+        raise Unavailable(
+            f"bert: the model {model!r} cannot be fetched (is the name right? a model that needs a login must be "
+            f"downloaded by yourself and named as bert:FOLDER): {' '.join(str(error).split())[:300]}"
+        ) from error
     return folder
+
+
+def _needed(model: str, hashes: dict[str, str]) -> dict[str, str]:
+    """Of the files that a server lists those that a label is made from, weights last, with their hashes."""
+    weights = [_WEIGHTS] if _WEIGHTS in hashes else sorted(name for name in hashes if _SHARD.fullmatch(name))
+    words = [name for name in _VOCABULARIES if name in hashes]
+    if not weights or not words:
+        lacking = "safetensors weights (pickled ones are never loaded)" if not weights else "vocabulary"
+        raise InputError(f"bert: the model {model!r} has no {lacking}; name another one: bert:MODEL or bert:FOLDER")
+    settings = [name for name in _SETTINGS if name in hashes]
+    index = [_INDEX] if weights != [_WEIGHTS] and _INDEX in hashes else []
+    return {name: hashes[name] for name in (*settings, *words, *index, *weights)}
 
 
 def weight_files(folder: Path) -> list[Path]:
@@ -187,44 +182,9 @@ def _hub_folders(model: str) -> list[Path]:
         from huggingface_hub.errors import HFValidationError
     except ImportError:
         return []
-    names = dict.fromkeys([model, *(name for name, pinned in _PINNED.items() if pinned is _PINNED.get(model))])
     try:
+        names = _PAPER_NAMES if model in _PAPER_NAMES else (model,)
         found = [try_to_load_from_cache(name, "config.json") for name in names]
     except HFValidationError as error:
         raise InputError(f"bert: {model!r} is no name of a model: {error}") from error
     return [Path(path).parent for path in found if isinstance(path, str)]
-
-
-def _endpoint() -> str:
-    """The server of models, or the mirror that this usual variable names."""
-    return (os.environ.get("HF_ENDPOINT") or "https://huggingface.co").rstrip("/")
-
-
-def _listed(model: str, target: Path) -> RemoteModel:
-    """What the server lists of a model, kept at ``target`` so that an interrupted fetch goes on with one revision."""
-    try:
-        fetch(f"{_endpoint()}/api/models/{model}?blobs=true", target, None, None)
-    except MachineError as error:
-        raise Unavailable(
-            f"bert: no list of the files of model {model!r} (is the name right? a model that needs a login must be "
-            f"downloaded by yourself and named as bert:FOLDER): {error}"
-        ) from error
-    try:
-        listing = json.loads(target.read_bytes())
-        revision = str(listing["sha"])
-        files = {entry["rfilename"]: _remote_file(entry) for entry in listing["siblings"]}
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        target.unlink()
-        raise Unavailable(f"bert: the server's list of the files of {model!r} cannot be read: {error!r}") from error
-    weights = [_WEIGHTS] if _WEIGHTS in files else sorted(name for name in files if _SHARD.fullmatch(name))
-    words = [name for name in _VOCABULARIES if name in files]
-    if not weights or not words:
-        target.unlink()
-        lacking = "safetensors weights (pickled ones are never loaded)" if not weights else "vocabulary"
-        raise InputError(f"bert: the model {model!r} has no {lacking}; name another one: bert:MODEL or bert:FOLDER")
-    settings = [name for name in (*_SETTINGS, _INDEX) if name in files and not (name == _INDEX and _WEIGHTS in files)]
-    return RemoteModel(model, revision, tuple(files[name] for name in (*settings, *words, *weights)))
-
-
-def _remote_file(entry: dict[str, Any]) -> RemoteFile:
-    return RemoteFile(entry["rfilename"], entry.get("size"), (entry.get("lfs") or {}).get("sha256"))

@@ -3,41 +3,32 @@
 from __future__ import annotations
 
 import hashlib
-import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from http.client import HTTPException, HTTPResponse
 from pathlib import Path
-from typing import IO
-from urllib.error import HTTPError, URLError
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
-from urllib.request import Request, urlopen
 
 from labelbench import InputError, MachineError, Unavailable, current_settings
 
-Report = Callable[[str, float], None]
+if TYPE_CHECKING:
+    import requests
 
 # Seconds without a byte after which a server counts as gone.
 _TIMEOUT = 30.0
 _CHUNK = 1 << 16
 
 
-def fetch(
-    url: str, target: Path, sha256: str | None, size: int | None, report: Report | None = None, hint: str = ""
-) -> Path:
+def fetch(url: str, target: Path, sha256: str | None, size: int | None, hint: str = "") -> Path:
     """Download ``url`` to ``target`` unless the right file is there already.
 
     Bytes go to ``<target>.part`` and are moved to ``target`` when they are complete and their checksum is right, so
     a file under the final name is always whole. If a checksum is known, an interrupted download goes on where it
-    stopped. Several processes may ask for one file: one downloads it, the others wait.
+    stopped, which pooch cannot do. Several processes may ask for one file: one downloads it, the others wait.
 
     Args:
         url: ``http://`` or ``https://``; the proxy variables of the environment are respected.
         target: where the file shall lie; folders are made.
         sha256: expected hash in hexadecimal, or None if unknown: then any file at ``target`` is taken as right.
         size: expected length in bytes, or None if unknown.
-        report: called with what is being done and the share done, 0 to 1; by default a progress bar on standard
-            error.
         hint: what else helps when it cannot be fetched, for the message (``"give its folder with --labels-dir"``).
 
     Returns:
@@ -49,6 +40,9 @@ def fetch(
             message says where to place the file by hand.
         MachineError: the disk refuses.
     """
+    from filelock import FileLock
+    from requests import RequestException
+
     if is_right(target, sha256):
         return target
     if urlsplit(url).scheme not in ("http", "https"):
@@ -59,19 +53,14 @@ def fetch(
     part = target.with_name(target.name + ".part")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        with _alone(part) as file:
-            if is_right(target, sha256):
-                part.unlink()
-                return target
-            with _reporting(target.name, url, report) as tell:
-                _download(url, file, size, resume=sha256 is not None, tell=tell)
-            found = sha256_of(part)
-            if sha256 is not None and found != sha256:
-                part.unlink()
-                raise _Failed(f"what came has SHA-256 {found}, expected {sha256}; it was removed")
-            part.replace(target)
-    except _Failed as error:
-        raise Unavailable(f"cannot fetch {target.name}: {error}; run again, or {by_hand}") from error
+        with FileLock(target.with_name(f".{target.name}.lock")):
+            if not is_right(target, sha256):
+                _download(url, part, size, resume=sha256 is not None)
+                _check(part, sha256)
+                part.replace(target)
+    except (RequestException, _Failed) as error:
+        why = str(error) if isinstance(error, _Failed) else f"no connection ({_root_of(error)})"
+        raise Unavailable(f"cannot fetch {target.name}: {why}; run again, or {by_hand}") from error
     except OSError as error:
         raise MachineError(
             f"cannot write {target}: {error.strerror or error}; make room there or name another folder with --cache-dir"
@@ -102,126 +91,71 @@ def readable_size(size: int) -> str:
 
 
 class _Failed(Exception):
-    """Why a download did not end well; not an OSError, so that the network's refusals are told from the disk's."""
+    """Why a download did not end well."""
 
 
-def _download(
-    url: str, file: IO[bytes], size: int | None, *, resume: bool, tell: Callable[[int, int | None], None]
-) -> None:
-    """Append to ``file`` until it holds all of ``url``, keeping what it holds already if ``resume``."""
-    if not resume:
-        file.truncate(0)
-    start = file.seek(0, os.SEEK_END)
-    if size is not None and start >= size:
-        if start == size:
+def _check(part: Path, sha256: str | None) -> None:
+    found = sha256_of(part)
+    if sha256 is not None and found != sha256:
+        part.unlink()
+        raise _Failed(f"what came has SHA-256 {found}, expected {sha256}; it was removed")
+
+
+def _download(url: str, part: Path, size: int | None, *, resume: bool) -> None:
+    """Write all of ``url`` to ``part``, keeping what it holds already if ``resume``."""
+    import requests
+
+    start = part.stat().st_size if resume and part.exists() else 0
+    if size is not None and start == size:
+        return
+    start = 0 if size is not None and start > size else start
+    headers = {"User-Agent": "labelbench", "Accept-Encoding": "identity"}
+    headers |= {"Range": f"bytes={start}-"} if start else {}
+    with requests.get(url, headers=headers, stream=True, timeout=_TIMEOUT) as response:
+        if start and response.status_code == 416:  # what is here is longer than what is there
+            _download(url, part, size, resume=False)
             return
-        start = file.truncate(0)
-    with _opened(url, start) as response:
-        if response.status != 206 or not (response.headers["Content-Range"] or "").startswith(f"bytes {start}-"):
-            start = file.truncate(0)
-        expected = size
-        if expected is None and response.headers["Content-Length"] is not None:
-            expected = start + int(response.headers["Content-Length"])
-        done = start
-        tell(done, expected)
-        while chunk := _read(response):
-            file.write(chunk)
-            done += len(chunk)
-            tell(done, expected)
-            if expected is not None and done > expected:
-                file.truncate(0)
-                raise _Failed(f"the server sends more than the expected {readable_size(expected)}")
-        file.flush()
+        if not response.ok:
+            raise _Failed(f"the server answers {response.status_code} {response.reason}")
+        if not response.headers.get("Content-Range", "").startswith(f"bytes {start}-"):
+            start = 0
+        length = response.headers.get("Content-Length")
+        expected = size if size is not None or length is None else start + int(length)
+        _write(response, part, start, expected)
+
+
+def _write(response: requests.Response, part: Path, start: int, expected: int | None) -> None:
+    """Append what comes, with a bar on a terminal and one line elsewhere."""
+    from requests import RequestException
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn, TransferSpeedColumn
+
+    console, name = Console(stderr=True), part.name.removesuffix(".part")
+    size = f" ({readable_size(expected)})" if expected else ""
+    console.print(f"fetching {name}{size} from {urlsplit(response.url).netloc}", highlight=False, soft_wrap=True)
+    columns = BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn()
+    done = start
+    with (
+        part.open("ab" if start else "wb") as file,
+        Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress,
+    ):
+        task = progress.add_task(name, completed=done, total=expected)
+        try:
+            for chunk in response.iter_content(_CHUNK):
+                done += file.write(chunk)
+                progress.update(task, completed=done)
+                if expected is not None and done > expected:
+                    part.unlink()
+                    raise _Failed(f"the server sends more than the expected {readable_size(expected)}")
+        except RequestException as error:
+            if not expected:
+                raise _Failed(f"the connection broke ({_root_of(error)})") from error
     if expected is not None and done < expected:
         raise _Failed(f"the connection ended after {readable_size(done)} of {readable_size(expected)}")
 
 
-@contextmanager
-def _opened(url: str, start: int) -> Iterator[HTTPResponse]:
-    headers = {"User-Agent": "labelbench", "Accept-Encoding": "identity"}
-    if start:
-        headers["Range"] = f"bytes={start}-"
-    try:
-        response = urlopen(Request(url, headers=headers), timeout=_TIMEOUT)  # noqa: S310  (fetch admits http and https)
-    except HTTPError as error:
-        error.close()
-        if start and error.code == 416:  # what is here is longer than what is there
-            with _opened(url, 0) as response:
-                yield response
-            return
-        raise _Failed(f"the server answers {error.code} {error.reason}") from error
-    except URLError as error:
-        raise _Failed(f"no connection ({error.reason})") from error
-    except (OSError, HTTPException) as error:
-        raise _Failed(f"no connection ({error or type(error).__name__})") from error
-    with response:
-        yield response
-
-
-def _read(response: HTTPResponse) -> bytes:
-    try:
-        return response.read(_CHUNK)
-    except (OSError, HTTPException) as error:
-        raise _Failed(f"the connection broke ({error or type(error).__name__})") from error
-
-
-@contextmanager
-def _alone(part: Path) -> Iterator[IO[bytes]]:
-    """The part file, open for appending and held by this process alone; removed if nothing came."""
-    while True:
-        with part.open("ab") as file:
-            _lock(file)
-            # Whoever held it may have moved or removed it meanwhile; then another file has the name.
-            if part.exists() and os.path.samestat(os.fstat(file.fileno()), part.stat()):
-                try:
-                    yield file
-                finally:
-                    if part.exists() and part.stat().st_size == 0:
-                        part.unlink()
-                return
-
-
-def _lock(file: IO[bytes]) -> None:
-    try:
-        import fcntl
-    except ImportError:  # without such a lock, the checksum finds what two writers would spoil
-        return
-    fcntl.flock(file, fcntl.LOCK_EX)
-
-
-@contextmanager
-def _reporting(name: str, url: str, report: Report | None) -> Iterator[Callable[[int, int | None], None]]:
-    """A function that is told bytes done and bytes expected."""
-    if report is not None:
-
-        def tell(done: int, expected: int | None) -> None:
-            size = f" ({readable_size(expected)})" if expected else ""
-            report(f"fetching {name}{size} from {urlsplit(url).netloc}", done / expected if expected else 0.0)
-
-        yield tell
-        return
-
-    from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
-
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        DownloadColumn(),
-        TransferSpeedColumn(),
-        TimeRemainingColumn(),
-    )
-    console = Console(stderr=True)
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-        task = progress.add_task(name, start=True)
-        announced = False
-
-        def show(done: int, expected: int | None) -> None:
-            nonlocal announced
-            if not announced:
-                size = f" ({readable_size(expected)})" if expected else ""
-                progress.console.print(f"fetching {name}{size} from {urlsplit(url).netloc}", highlight=False)
-                announced = True
-            progress.update(task, completed=done, total=expected)
-
-        yield show
+def _root_of(error: BaseException) -> BaseException:
+    """What a library's error came from: what the system said."""
+    while error.__context__ is not None:
+        error = error.__context__
+    return error
