@@ -19,6 +19,15 @@ def _from_one_pixel(layer: nn.ConvTranspose2d, images: Tensor) -> Tensor:
     return (spread if layer.bias is None else spread + layer.bias).permute(0, 3, 1, 2)
 
 
+def digest_of_weights(module: nn.Module) -> str:
+    """SHA-256 of all weights and buffers, by name."""
+    digest = hashlib.sha256()
+    for name, tensor in module.state_dict().items():
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        digest.update(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy())
+    return digest.hexdigest()
+
+
 class LabelHead(nn.Module):
     """Features to an output of the label's shape (paper, section 3.1 and appendix).
 
@@ -94,11 +103,12 @@ class Network(nn.Module):
     @property
     def digest(self) -> str:
         """SHA-256 of all weights and buffers."""
-        digest = hashlib.sha256()
-        for name, tensor in self.state_dict().items():
-            digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
-            digest.update(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy())
-        return digest.hexdigest()
+        return digest_of_weights(self)
+
+    @staticmethod
+    def pixels(images: Tensor) -> Tensor:
+        """``(n, height, width, 3)`` uint8 to ``(n, 3, height, width)`` float32 in [0, 1], channels last in memory."""
+        return images.permute(0, 3, 1, 2).float().div_(255)
 
     def normalise(self, pixels: Tensor) -> Tensor:
         """Pixels in [0, 1], ``(batch, 3, height, width)``, to the normalised units that the backbone sees."""

@@ -16,10 +16,10 @@ from typing import Any
 import pluggy
 
 from labelbench import hookspecs
-from labelbench.arguments import Signature
 from labelbench.errors import PluginError, UnknownName, one_line
 from labelbench.interrupts import is_an_end
 from labelbench.machine.process_state import kept_state
+from labelbench.signatures import Signature
 
 GROUP = "labelbench"
 _CORE = "labelbench"

@@ -9,7 +9,6 @@ from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from labelbench.arguments import expanded
 from labelbench.datasets import Dataset
 from labelbench.errors import LabelbenchError, PluginError, Unavailable, one_line
 from labelbench.evaluation.evaluator import Evaluator
@@ -18,6 +17,7 @@ from labelbench.interrupts import is_an_end
 from labelbench.labels import LabelSet
 from labelbench.machine.process_state import kept_state
 from labelbench.plugins import Entry, plugins
+from labelbench.signatures import expanded
 
 if TYPE_CHECKING:
     from torch import nn

@@ -13,7 +13,8 @@ from torch import Tensor
 
 from labelbench.attacks.attack import Attack, AttackResult
 from labelbench.attacks.freezing import frozen
-from labelbench.attacks.loop import AttackLoop, Followed, GradientSource, Images
+from labelbench.attacks.images import Images
+from labelbench.attacks.loop import AttackLoop, Followed, GradientSource
 from labelbench.attacks.pace import Pace, pace_on
 from labelbench.errors import InputError
 from labelbench.labels import LabelSet

@@ -6,65 +6,23 @@ device, and rows that are broken stand still until they are taken out.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from labelbench.attacks.attack import Attack, AttackResult
+from labelbench.attacks.images import Images, put, tensor_of
 from labelbench.attacks.losses import ascended
 from labelbench.attacks.pace import Pace
 from labelbench.attacks.passes import Passes
+from labelbench.attacks.rows import Rows, filled_up
 from labelbench.errors import InputError
 from labelbench.labels import LabelSet
 from labelbench.networks import Network
 
 NOT_ATTACKED = -1
-# Images up to this size are copied to another device once, and not batch by batch.
-_HELD_BYTES = 1 << 30
-
-
-class Images:
-    """The images of an attack, as pixels on a device.
-
-    Args:
-        given: ``(n, 3, height, width)`` float32 pixels in [0, 1], or ``(n, height, width, 3)`` uint8.
-        device: of the network.
-    """
-
-    def __init__(self, given: Tensor | np.ndarray, device: torch.device) -> None:
-        self.given = given
-        self.device = device
-        self._held: Tensor | None = None
-        if device.type != "cpu" and given.nbytes <= _HELD_BYTES:
-            self._held = _tensor(given).to(device)
-
-    def __len__(self) -> int:
-        return len(self.given)
-
-    def pixels(self, chosen: np.ndarray) -> Tensor:
-        """Images of these indices, ``(n, 3, height, width)`` float32 pixels in [0, 1]."""
-        if self._held is not None:
-            found = self._held[put(chosen, self.device)]
-        else:
-            found = _tensor(self.given[chosen]).to(self.device)
-        if found.dtype == torch.uint8:
-            found = found.permute(0, 3, 1, 2).float() / 255
-        return found.to(torch.float32)
-
-
-def _tensor(given: Tensor | np.ndarray) -> Tensor:
-    """Arrays are copied, since they may be read-only."""
-    return torch.as_tensor(given if isinstance(given, Tensor) else np.array(given))
-
-
-def put(array: np.ndarray, device: torch.device) -> Tensor:
-    """An array on a device; nothing waits until it is there."""
-    tensor = torch.from_numpy(np.ascontiguousarray(array))
-    if device.type == "cuda":
-        return tensor.pin_memory().to(device, non_blocking=True)
-    return tensor.to(device)
 
 
 def _largest(gradient: Tensor) -> Tensor:
@@ -103,38 +61,6 @@ class Followed:
     is_copy: bool = False
 
 
-@dataclass(eq=False)
-class _Rows:
-    """The perturbed images of one batch; all tensors have one entry per row.
-
-    ``active`` marks rows under attack, the others are broken or fill the batch; ``index`` says where a row's finding
-    belongs, ``low`` and ``high`` how far its points may go, ``gradient`` is that at ``points``, and ``read`` the class
-    decoded there, or -1 where it was not decoded.
-    """
-
-    active: Tensor
-    index: Tensor
-    low: Tensor
-    high: Tensor
-    points: Tensor
-    previous: Tensor
-    gradient: Tensor
-    total: Tensor
-    read: Tensor
-    epsilon: Tensor
-    classes: Tensor
-    targets: Tensor
-
-    def take(self, kept: Tensor) -> _Rows:
-        """Some of the rows; what was one tensor under several names still is one."""
-        tensors = [getattr(self, field.name) for field in fields(self)]
-        taken: dict[int, Tensor] = {}
-        for tensor in tensors:
-            if id(tensor) not in taken:
-                taken[id(tensor)] = tensor[kept]
-        return _Rows(*(taken[id(tensor)] for tensor in tensors))
-
-
 class AttackLoop:
     """One attack on one set of images: settings, data, and what was found and counted so far.
 
@@ -171,8 +97,8 @@ class AttackLoop:
         self.images = images
         self.pace = pace
         self.device = images.device
-        self.classes = _tensor(classes).to(self.device, torch.int64)
-        self.targets = None if targets is None else _tensor(targets).to(self.device, torch.int64)
+        self.classes = tensor_of(classes).to(self.device, torch.int64)
+        self.targets = None if targets is None else tensor_of(targets).to(self.device, torch.int64)
         self.normalised = attack.units == "normalised"
         zero_one = torch.tensor([0.0, 1.0], device=self.device).view(2, 1, 1, 1).expand(2, 3, 1, 1)
         self.range = self.network.normalise(zero_one) if self.normalised else zero_one
@@ -224,9 +150,9 @@ class AttackLoop:
             rows.read = torch.where(rows.active, self._decode(rows.points, rows.active), rows.read)
             self._record(rows)
 
-    def _started(self, chosen: np.ndarray, pending: np.ndarray, restart: int) -> _Rows | None:
+    def _started(self, chosen: np.ndarray, pending: np.ndarray, restart: int) -> Rows | None:
         """Rows at their first points; at the clean image one gradient, evaluated here, serves all epsilons."""
-        filled = _filled(chosen, self.pace.size(len(chosen)))
+        filled = filled_up(chosen, self.pace.size(len(chosen)))
         origin = self.images.pixels(filled)
         if self.normalised:
             origin = self.network.normalise(origin)
@@ -234,7 +160,7 @@ class AttackLoop:
         classes = self.classes[picked]
         active = self._put(np.arange(len(filled)) < len(chosen))
         none = torch.full_like(classes, NOT_ATTACKED)
-        clean = _Rows(
+        clean = Rows(
             active=active,
             **dict.fromkeys(("low", "high", "points", "previous", "gradient"), origin),
             **dict.fromkeys(("index", "read", "epsilon"), none),
@@ -251,7 +177,7 @@ class AttackLoop:
                 np.random.default_rng((self.settings.seed, restart, int(index))).random(out=drawn, dtype=np.float32)
             # Laid out as the image is: adding two layouts takes several times as long.
             spread = torch.empty_like(origin).copy_(self._put(noise)).mul_(2).sub_(1)
-            spread = spread[self._put(_filled(image, len(rows.index)))]
+            spread = spread[self._put(filled_up(image, len(rows.index)))]
             rows.points = spread.mul_(rows.epsilon).add_(rows.points).clamp_(rows.low, rows.high)
             return rows
         self._differentiate(clean, 0, Followed(self.own, self.labels) if self.followed.is_copy else self.followed)
@@ -264,15 +190,15 @@ class AttackLoop:
             self._record(done)
         return None if still.all() else self._rows(clean, chosen, which[~still], image[~still])
 
-    def _rows(self, clean: _Rows, chosen: np.ndarray, which: np.ndarray, image: np.ndarray) -> _Rows:
+    def _rows(self, clean: Rows, chosen: np.ndarray, which: np.ndarray, image: np.ndarray) -> Rows:
         """A row for each pair of an epsilon and one of the chosen images, at the image, in a batch filled up."""
         count, size = len(which), self.pace.size(len(which))
-        rows = clean.take(self._put(_filled(image, size)))
-        index = _filled(which * len(self.images) + chosen[image], size)
+        rows = clean.take(self._put(filled_up(image, size)))
+        index = filled_up(which * len(self.images) + chosen[image], size)
         index[count:] = self.nowhere
         rows.index = self._put(index)
         rows.active = self._put(np.arange(size) < count)
-        rows.epsilon = self._put(self.epsilons[_filled(which, size)]).view(-1, 1, 1, 1)
+        rows.epsilon = self._put(self.epsilons[filled_up(which, size)]).view(-1, 1, 1, 1)
         rows.low, rows.high = self._bounds(rows.points, rows.epsilon)
         return rows
 
@@ -301,7 +227,7 @@ class AttackLoop:
         self.queries += counted.sum()
         return self.labels.nearest(self.own.outputs(self._normalised(points)))
 
-    def _differentiate(self, rows: _Rows, step: int, source: Followed) -> None:
+    def _differentiate(self, rows: Rows, step: int, source: Followed) -> None:
         """Set the gradient of the ascended value, and the class the source reads there.
 
         The gradient is that by the normalised points. By pixels it has other sizes in each channel but the same
@@ -320,7 +246,7 @@ class AttackLoop:
         self.unbroken[step] += unbroken.sum()
         self.zero[step] += ((_largest(rows.gradient) == 0) & unbroken).sum()
 
-    def _mark_broken(self, rows: _Rows) -> None:
+    def _mark_broken(self, rows: Rows) -> None:
         """Rows that are read as another class are under attack no more; what another source breaks is checked."""
         broken = rows.active & (rows.read != rows.classes)
         if not self.is_own and self.pace.looks_always:
@@ -330,7 +256,7 @@ class AttackLoop:
             rows.read = torch.where(broken, self._decode(rows.points, broken), rows.read)
         rows.active = rows.active & (rows.read == rows.classes)
 
-    def _looked_at(self, rows: _Rows) -> _Rows | None:
+    def _looked_at(self, rows: Rows) -> Rows | None:
         """What is broken is recorded and taken out, where that makes the batch smaller; None if nothing is left."""
         kept = np.flatnonzero(rows.active.numpy(force=True))
         size = self.pace.size(len(kept))
@@ -339,12 +265,12 @@ class AttackLoop:
         self._record(rows)
         if not len(kept):
             return None
-        rows = rows.take(self._put(_filled(kept, size)))
+        rows = rows.take(self._put(filled_up(kept, size)))
         rows.active[len(kept) :] = False
         rows.index[len(kept) :] = self.nowhere
         return rows
 
-    def _advance(self, rows: _Rows, step: int) -> None:
+    def _advance(self, rows: Rows, step: int) -> None:
         """One step along the sign of the gradient."""
         settings = self.settings
         rows.total = rows.total + rows.gradient if settings.gradient == "accumulated" else rows.gradient
@@ -373,13 +299,8 @@ class AttackLoop:
             least, most = origin.amin((1, 2, 3), keepdim=True), origin.amax((1, 2, 3), keepdim=True)
         return low.clamp(least, most), high.clamp(least, most)
 
-    def _record(self, rows: _Rows) -> None:
+    def _record(self, rows: Rows) -> None:
         self.predictions[rows.index] = rows.read
         if self.perturbed is not None:
             pixels = rows.points * self.network.std + self.network.mean if self.normalised else rows.points
             self.perturbed[rows.index.cpu()] = pixels.detach().cpu()
-
-
-def _filled(indices: np.ndarray, size: int) -> np.ndarray:
-    """``size`` indices: those given, and the first of them again and again."""
-    return np.concatenate([indices, np.repeat(indices[:1], size - len(indices))])

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 
 import torch
 from safetensors.torch import load, save
 from torch import Tensor, nn
 
-from labelbench.authoring.findings import Report, in_words
-from labelbench.authoring.process_watch import ProcessWatch, watched_state
+from labelbench.authoring.findings import Report
+from labelbench.authoring.process_watch import ProcessWatch, changes, watched_state
+from labelbench.errors import one_line
+from labelbench.networks import digest_of_weights
 from labelbench.registry import backbone
 
 SIZE = (32, 32)
@@ -36,7 +37,7 @@ def examine_backbone(name: str, report: Report, watch: ProcessWatch, thorough: b
     torch.set_num_threads(1)
     report.doing("building the network")
     module = _built(name, seed=0)
-    drawn = _hash(module)
+    drawn = digest_of_weights(module)
     report.facts["the weights that are drawn"] = drawn
     if not thorough:
         return
@@ -53,7 +54,11 @@ def examine_backbone(name: str, report: Report, watch: ProcessWatch, thorough: b
     with torch.no_grad(), watched_state(changed):
         features = module(images)
     report.check("eval mode", _eval_mode(module, images, features), "repeatable, and an image alone as among others")
-    report.check("global state", _changes(changed), "as it was, but for torch's random state, which weights come from")
+    report.check(
+        "global state",
+        changes(changed, "while weights were drawn, but for torch's random state"),
+        "as it was, but for torch's random state, which weights come from",
+    )
     report.doing("building the network again")
     report.check("weights", _weights(name, module, drawn, other), _count(module))
     report.doing("saving and loading the network")
@@ -75,7 +80,7 @@ def _shape(report: Report, module: nn.Module, images: Tensor) -> bool:
     try:
         features = module.train()(images)
     except Exception as error:  # foreign layers fail in any way
-        report.failed("features", f"images (4, 3, 32, 32) raised {_said(error)}; expected {expected}")
+        report.failed("features", f"images (4, 3, 32, 32) raised {one_line(error)}; expected {expected}")
         return False
     got = f"{tuple(features.shape)} {features.dtype}" if isinstance(features, Tensor) else type(features).__name__
     if got != f"{(len(images), length)} torch.float32":
@@ -121,7 +126,7 @@ def _eval_mode(module: nn.Module, images: Tensor, features: Tensor) -> Iterator[
         try:
             alone = module(images[:1])
         except Exception as error:  # foreign layers fail in any way
-            yield f"one image alone raised {_said(error)}; expected features, since attacks look at single images"
+            yield f"one image alone raised {one_line(error)}; expected features, since attacks look at single images"
             return
     slack = _CLOSE * (1 + float(features.abs().max()))
     if alone.shape != features[:1].shape or not torch.allclose(alone, features[:1], rtol=0, atol=slack):
@@ -131,20 +136,12 @@ def _eval_mode(module: nn.Module, images: Tensor, features: Tensor) -> Iterator[
         )
 
 
-def _changes(changed: list[str]) -> Iterator[str]:
-    if changed:
-        yield (
-            f"{in_words(changed)} changed; expected all as it was, but for torch's random state while weights are "
-            "drawn, or whatever runs next gets other numbers"
-        )
-
-
 def _weights(name: str, module: nn.Module, drawn: str, other: nn.Module) -> Iterator[str]:
     shared = {tensor.data_ptr() for tensor in _tensors(module)} & {tensor.data_ptr() for tensor in _tensors(other)}
     if shared - {0}:
         yield "two builds share weights; expected a fresh module from every call, or one training changes another"
         return
-    if _hash(_built(name, seed=0)) != drawn:
+    if digest_of_weights(_built(name, seed=0)) != drawn:
         yield (
             "equal states of torch's global generator gave other weights; expected equal ones, or a run cannot be "
             "repeated: draw from that generator alone"
@@ -156,7 +153,7 @@ def _saved(module: nn.Module, other: nn.Module, images: Tensor, features: Tensor
     try:
         other.load_state_dict(load(save(tensors)))
     except Exception as error:  # foreign modules refuse in any way
-        yield f"another build refuses the saved weights ({_said(error)}); expected that it takes them, to resume"
+        yield f"another build refuses the saved weights ({one_line(error)}); expected that it takes them, to resume"
         return
     with torch.no_grad():
         if not torch.equal(other.eval()(images), features):
@@ -171,19 +168,7 @@ def _tensors(module: nn.Module) -> Iterator[Tensor]:
     yield from module.buffers()
 
 
-def _hash(module: nn.Module) -> str:
-    digest = hashlib.sha256()
-    for name, tensor in module.state_dict().items():
-        digest.update(f"{name} {tuple(tensor.shape)}".encode())
-        digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes())
-    return digest.hexdigest()
-
-
 def _count(module: nn.Module) -> str:
     count = sum(parameter.numel() for parameter in module.parameters())
     described = getattr(module, "description", "")
     return f"{count:,}, drawn from torch's random state alone" + (f"; {described}" if described else "")
-
-
-def _said(error: Exception) -> str:
-    return f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from labelbench.authoring.findings import Report, in_words
-from labelbench.authoring.process_watch import ProcessWatch, watched_state
+from labelbench.authoring.process_watch import ProcessWatch, changes, watched_state
 from labelbench.datasets import Dataset
 from labelbench.images.arrays import ImageArrays, SplitArrays, fingerprint, pixel_hash, pixel_order
 from labelbench.images.source import ImageSource
@@ -60,7 +60,7 @@ def examine_dataset(name: str, report: Report, watch: ProcessWatch, thorough: bo
         again, arrays = _read(find_dataset(name))
     report.check("repeatable", _repeatable(found, _fingerprint(dataset, arrays)), "equal images whenever they are read")
     report.check("state", _state(source, again), "JSON, and the same while the images are the same")
-    report.check("global state", _changes(changed), "as it was, random generators included")
+    report.check("global state", changes(changed, "while images were read"), "as it was, random generators included")
 
 
 def _description(dataset: Dataset, seconds: float) -> Iterator[str]:
@@ -144,12 +144,4 @@ def _state(first: ImageSource, second: ImageSource) -> Iterator[str]:
         yield (
             f"is {first.state!r}; expected hashes of files, or a version that is raised when images change: the cache "
             "goes by it alone, and would give older images for newer ones"
-        )
-
-
-def _changes(changed: list[str]) -> Iterator[str]:
-    if changed:
-        yield (
-            f"{in_words(changed)} changed while images were read; expected all as it was, since others draw from there "
-            "too and then get other numbers: use a generator of its own, numpy.random.RandomState(seed)"
         )

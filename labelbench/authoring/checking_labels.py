@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from labelbench.authoring.findings import Report, in_words
-from labelbench.authoring.process_watch import ProcessWatch, watched_state
+from labelbench.authoring.process_watch import ProcessWatch, changes, watched_state
 from labelbench.datasets import Dataset
 from labelbench.errors import InputError, one_line
 from labelbench.labels import LabelSet
@@ -55,7 +55,7 @@ def examine_label(name: str, report: Report, watch: ProcessWatch, thorough: bool
     if not thorough:
         return
     _repeatable(name, report, served, changed)
-    report.check("global state", _changes(changed), "as it was, random generators included")
+    report.check("global state", changes(changed, "while targets were built"), "as it was, random generators included")
     _order(name, report, served)
     report.doing("decoding targets")
     report.check("decoding", _decoding(served), "every target is read as its own class, with a tenth of the way to "
@@ -110,14 +110,6 @@ def _served(name: str, report: Report, thorough: bool) -> tuple[dict[Dataset, La
         if slow:
             report.noted("time", f"{in_words(slow)}, expected {SLOW_SECONDS:.0f} s or less: every run waits for it")
     return served, changed
-
-
-def _changes(changed: list[str]) -> Iterator[str]:
-    if changed:
-        yield (
-            f"{in_words(changed)} changed while targets were built; expected all as it was, since others draw from "
-            "there too and then get other numbers: use a generator of its own, numpy.random.RandomState(seed)"
-        )
 
 
 def _repeatable(name: str, report: Report, served: Mapping[Dataset, LabelSet], changed: list[str]) -> None:

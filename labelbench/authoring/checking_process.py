@@ -10,7 +10,7 @@ import tempfile
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from labelbench import errors
 from labelbench.authoring.findings import FAILED, FINE, Finding, in_words
@@ -55,12 +55,11 @@ def findings_of(kind: str, name: str, time_limit: float = TIME_LIMIT) -> list[Fi
     return [*first.findings, *_compared(first, second)]
 
 
-class _Outcome:
-    """What one process found, and the facts that must be equal in all."""
+class _Outcome(NamedTuple):
+    """What one process found, and the facts that must be equal in all; None if it did not come to its end."""
 
-    def __init__(self, findings: list[Finding], facts: Mapping[str, Any] | None) -> None:
-        self.findings = findings
-        self.facts = facts
+    findings: list[Finding]
+    facts: Mapping[str, Any] | None
 
 
 class _Worker:

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from labelbench.authoring.findings import in_words
 from labelbench.machine.process_state import changed_since, process_state, witnessed
 
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
@@ -40,6 +41,15 @@ def watched_state(changed: list[str], *, allowed: tuple[str, ...] = ()) -> Itera
     # What the core has put back already was changed all the same.
     found = dict.fromkeys([*put_back, *changed_since(before)])
     changed += [name for name in found if name not in changed and name not in allowed]
+
+
+def changes(changed: list[str], when: str) -> Iterator[str]:
+    """What is wrong if a block changed the global state, in words."""
+    if changed:
+        yield (
+            f"{in_words(changed)} changed {when}; expected all as it was, since others draw from there too and then "
+            "get other numbers: use a generator of its own, numpy.random.RandomState(seed)"
+        )
 
 
 class ProcessWatch:

@@ -9,7 +9,6 @@ from typing import Any
 import click
 import numpy as np
 
-from labelbench.arguments import Signature, expanded
 from labelbench.charts.labels import distance_matrices, gallery, picture
 from labelbench.commands.options import complete, machine_options, output_option, settings_of
 from labelbench.datasets import Dataset
@@ -20,6 +19,7 @@ from labelbench.plugins import plugins
 from labelbench.registry import find_dataset, label
 from labelbench.runs import label_of_run
 from labelbench.settings import use_settings
+from labelbench.signatures import Signature, expanded
 from labelbench.suite import Suite
 
 

@@ -5,16 +5,12 @@ from __future__ import annotations
 import html
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from labelbench.errors import UnknownName
 from labelbench.leaderboard.data import to_csv, to_json, verdicts_to_csv
 from labelbench.leaderboard.latex import to_latex
 from labelbench.leaderboard.leaderboard import Leaderboard
 from labelbench.leaderboard.pages import READING, Grid, Section, compact, sections_of
-
-if TYPE_CHECKING:
-    pass
 
 
 def to_markdown(board: Leaderboard) -> str:

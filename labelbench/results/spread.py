@@ -71,28 +71,6 @@ def paired(left: Mapping[int, float], right: Mapping[int, float], step: float = 
     )
 
 
-def mcnemar(left: Sequence[bool], right: Sequence[bool]) -> float:
-    """Two-sided exact p-value of "these two networks read equally many images right" (McNemar 1947, binomial).
-
-    It is about two networks, not about how such networks are trained: another seed is another network.
-
-    Args:
-        left, right: whether each network read an image right, the same images in the same order.
-
-    Raises:
-        ValueError: the numbers of images differ.
-
-    Agresti's approval ratings (2002, table 10.1), of which 150 fell and 86 rose:
-
-    >>> f"{mcnemar([True] * 150 + [False] * 86, [False] * 150 + [True] * 86):.1e}"
-    '3.7e-05'
-    """
-    from scipy.stats import binomtest
-
-    changed = [one for one, other in zip(left, right, strict=True) if one != other]
-    return float(binomtest(sum(changed), len(changed)).pvalue) if changed else 1.0
-
-
 def standard_deviation(numbers: Sequence[float]) -> float | None:
     """Sample standard deviation, None for fewer than two.
 
@@ -121,7 +99,7 @@ def t_interval(numbers: Sequence[float], level: float = 0.95, least: float = 0.0
     """Student's interval of the mean: mean ± t * s / sqrt(n) with n - 1 degrees of freedom; None for fewer than two.
 
     Args:
-        numbers: any.
+        numbers: whose mean it is.
         level: how often it covers the mean.
         least: standard deviation that s is not below.
 

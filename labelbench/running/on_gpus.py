@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
 
 import torch
@@ -90,28 +91,28 @@ def _free() -> int:
     return int(free) + int(torch.cuda.memory_reserved()) - int(torch.cuda.memory_allocated())
 
 
+@dataclass
 class _Numbered:
     """Reports one slot's work, from any thread; ends a thread's work once nobody wants it any more."""
 
-    def __init__(self, reporter: Reporter, number: int, lock: threading.Lock, ended: threading.Event) -> None:
-        self._reporter = reporter
-        self._number = number
-        self._lock = lock
-        self._ended = ended
+    reporter: Reporter
+    number: int
+    lock: threading.Lock
+    ended: threading.Event
 
     def begin(self, name: str, size: float = 0.0) -> None:
-        with self._lock:
-            self._reporter.begin(name, size, worker=self._number)
+        with self.lock:
+            self.reporter.begin(name, size, worker=self.number)
 
     def update(self, doing: str, share: float, *, always: bool = False) -> None:
-        if self._ended.is_set():
+        if self.ended.is_set():
             raise InterruptedError("the run has ended")
-        with self._lock:
-            self._reporter.update(doing, share, always=always, worker=self._number)
+        with self.lock:
+            self.reporter.update(doing, share, always=always, worker=self.number)
 
     def end(self, outcome: str = "") -> None:
-        with self._lock:
-            self._reporter.end(outcome, worker=self._number)
+        with self.lock:
+            self.reporter.end(outcome, worker=self.number)
 
 
 @contextmanager

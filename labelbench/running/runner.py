@@ -38,10 +38,11 @@ class Outcome:
     failures: list[tuple[str, str]] = field(default_factory=list)
 
 
+@dataclass
 class Runner:
     """Runs one plan.
 
-    Args:
+    Attributes:
         plan: what to do.
         results: where finished work goes.
         reporter: told of everything.
@@ -51,24 +52,16 @@ class Runner:
             processes of this machine.
     """
 
-    def __init__(
-        self,
-        plan: Plan,
-        results: Results,
-        reporter: Reporter,
-        *,
-        overwrite: bool = False,
-        jobs: int = 1,
-        elsewhere: Callable[[Materials], AbstractContextManager[Executor]] | None = None,
-    ) -> None:
-        self.plan = plan
-        self.results = results
-        self.reporter = reporter
-        self.overwrite = overwrite
-        self.jobs = jobs
-        self._elsewhere = elsewhere
+    plan: Plan
+    results: Results
+    reporter: Reporter
+    overwrite: bool = False
+    jobs: int = 1
+    elsewhere: Callable[[Materials], AbstractContextManager[Executor]] | None = None
+
+    def __post_init__(self) -> None:
         self.outcome = Outcome()
-        self.materials = Materials(reporter.update, reporter.paused)
+        self.materials = Materials(self.reporter.update, self.reporter.paused)
 
     def run(self) -> Outcome:
         """Do what is missing.
@@ -94,8 +87,8 @@ class Runner:
 
     @contextmanager
     def _executor(self, count: int) -> Iterator[Executor]:
-        if self._elsewhere and count:
-            with self._elsewhere(self.materials) as executor:
+        if self.elsewhere and count:
+            with self.elsewhere(self.materials) as executor:
                 yield executor
             return
         runs = [*self.plan.trainings, *(cell.run for cell in self.plan.cells)]

@@ -11,12 +11,8 @@ import torch
 from torch import Tensor
 
 from labelbench.datasets import Split
+from labelbench.networks import Network
 from labelbench.runs import RunSpec, derived_seed
-
-
-def to_pixels(images: Tensor) -> Tensor:
-    """``(batch, height, width, 3)`` uint8 to ``(batch, 3, height, width)`` float32 in [0, 1], channels last."""
-    return images.permute(0, 3, 1, 2).float().div_(255)
 
 
 def _padded(split: Split, chosen: np.ndarray | slice, padding: int) -> tuple[Tensor, Tensor]:
@@ -134,7 +130,7 @@ class Batches:
         images = self.images[chosen[:, None, None], rows[:, :, None], columns[:, None, :]]
         for counter in {self._step, self._rate_step}:
             counter += 1
-        return to_pixels(images), self.classes[chosen]
+        return Network.pixels(images), self.classes[chosen]
 
     def epoch(self, epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
         """Pixels in [0, 1] and classes of every step of an epoch."""

@@ -10,7 +10,6 @@ from torch import Tensor
 
 from labelbench.labels import LabelSet
 from labelbench.networks import Network
-from labelbench.training.batches import to_pixels
 from labelbench.training.step import in_precision
 
 EVALUATION_BATCH = 500
@@ -37,7 +36,7 @@ def outputs_of(
         images = chosen if isinstance(chosen, Tensor) else torch.from_numpy(np.array(chosen))
         # Entered and left between two yields: a mode that outlives a yield leaks into the caller.
         with torch.no_grad(), in_precision(device, precision):
-            outputs = network(to_pixels(images.to(device))).float()
+            outputs = network(Network.pixels(images.to(device))).float()
         yield outputs
 
 

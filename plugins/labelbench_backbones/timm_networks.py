@@ -33,11 +33,7 @@ class TimmBackbone(nn.Module):
         normalisation: mean and std of each channel that published weights expect; None for those of the data set.
 
     Args:
-        model: maps ``(batch, 3, *input_size)`` to ``(batch, num_features)``.
-        num_features: see above.
-        input_size: see above.
-        description: see above.
-        normalisation: see above.
+        model: maps ``(batch, 3, *input_size)`` to ``(batch, num_features)``; the others are as above.
     """
 
     def __init__(

@@ -135,8 +135,7 @@ class Attacker:
         return {"read": read, "gradients": cost[:1], "queries": cost[1:]}
 
     def _run_library(self, library: Library, epsilon: float, chosen: np.ndarray) -> Any:
-        pixels = torch.from_numpy(np.array(self.test.images[chosen])).to(self.device)
-        pixels = pixels.permute(0, 3, 1, 2).float() / 255
+        pixels = self.network.pixels(torch.from_numpy(np.array(self.test.images[chosen])).to(self.device))
         classes = torch.from_numpy(self.classes[chosen]).to(self.device)
         seed = self.context.seed("attack", library.name) % 2**32
         return run_library(library, self.network, self.context.labels, pixels, classes, epsilon, seed)

@@ -28,7 +28,7 @@ def features_of(network: Network, pixels: np.ndarray) -> np.ndarray:
     with torch.no_grad():
         for start in range(0, len(pixels), _BATCH):
             images = torch.from_numpy(np.array(pixels[start : start + _BATCH])).to(network.mean.device)
-            found.append(network.features(images.permute(0, 3, 1, 2).float() / 255).float().cpu().numpy())
+            found.append(network.features(network.pixels(images)).float().cpu().numpy())
     return np.concatenate(found)
 
 
@@ -100,7 +100,12 @@ def separation(features: np.ndarray, classes: np.ndarray) -> tuple[float, tuple[
     left_total = np.maximum(total - to_all * count / (count - 1), np.finfo(np.float64).tiny)
     left = 1 - left_within / left_total
     error = float(np.sqrt((count - 1) / count * ((left - left.mean()) ** 2).sum()))
-    return float(share), (max(0.0, float(share) - _Z * error), min(1.0, float(share) + _Z * error))
+    return float(share), interval(float(share), error, 0.0)
+
+
+def interval(mean: float, error: float, least: float) -> tuple[float, float]:
+    """95 % interval of a mean with this standard error, within ``least`` and 1."""
+    return max(least, mean - _Z * error), min(1.0, mean + _Z * error)
 
 
 def tsne(features: np.ndarray, perplexity: float, seed: int) -> np.ndarray:

@@ -24,7 +24,6 @@ from labelbench import (
 
 MOMENTS = (0.1, 0.3, 0.5, 0.7, 1.0)
 FEWEST = 4
-_Z = 1.959964
 
 
 @dataclass(frozen=True)
@@ -127,6 +126,8 @@ class FeatureViews(Evaluator):
         return found
 
     def _scores(self, moment: float, part: Mapping[str, np.ndarray], count: int) -> list[Score]:
+        from labelbench_evaluators import feature_separation as numbers
+
         name = f"{moment:.0%}"
         nothing = f"fewer than {FEWEST} images, or features that are all equal or not finite"
         if "agree" not in part:
@@ -144,7 +145,7 @@ class FeatureViews(Evaluator):
             return [*scores, Score(f"silhouette/{name}", None, "", True, count=count, note=note, at=moment)]
         each = part["silhouettes"]
         mean, error = float(each.mean()), float(each.std(ddof=1) / np.sqrt(count))
-        interval = max(-1.0, mean - _Z * error), min(1.0, mean + _Z * error)
+        interval = numbers.interval(mean, error, -1.0)
         return [*scores, Score(f"silhouette/{name}", mean, "", True, interval, count, at=moment)]
 
 

@@ -18,6 +18,7 @@ EXAMPLE = ROOT / "plugins" / "labelbench-example" / "labelbench_example"
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
     "arguments": {"errors"},
+    "signatures": {"errors", "arguments"},
     "settings": set(),
     "files": {"errors"},
     "images": {"errors"},
@@ -38,8 +39,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "interrupts": set(),
     "evaluation": {"errors", "interrupts", "datasets", "labels", "runs", "training"},
     "hookspecs": {"datasets", "labels", "evaluation"},
-    "plugins": {"errors", "hookspecs", "interrupts", "arguments", "machine"},
-    "registry": {"errors", "interrupts", "machine", "arguments", "datasets", "labels", "evaluation", "plugins"},
+    "plugins": {"errors", "hookspecs", "interrupts", "signatures", "machine"},
+    "registry": {"errors", "interrupts", "machine", "signatures", "datasets", "labels", "evaluation", "plugins"},
     "results": {"errors", "values", "toml", "files", "recipes", "tunings", "runs", "evaluation"},
     "loggers": {"errors", "runs", "results", "training"},
     "running": {
@@ -99,7 +100,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "commands": {
         *(
             "errors",
-            "arguments",
+            "signatures",
             "settings",
             "files",
             "datasets",

@@ -228,7 +228,7 @@ class TestFetching:
         labels = glove(animals("cat", "maple"), "")
         assert labels.targets[0].tolist() == [1, 2, 3]
         assert labels.provenance["published_file"] is True
-        assert [path.name for path in (tmp_path / "cache" / "glove").iterdir()] == [VECTORS]
+        assert [path.name for path in (tmp_path / "cache" / "glove").glob("[!.]*")] == [VECTORS]
 
     def test_fetch_needs_no_data_set_and_fetches_once(self, asked: list[str], tmp_path: Path) -> None:
         assert str(tmp_path / "cache" / "glove" / VECTORS) in Glove().fetch()
@@ -251,7 +251,7 @@ class TestFetching:
         monkeypatch.setattr(glove_module, "VECTORS_SHA256", "0" * 64)
         with pytest.raises(MachineError, match="SHA-256"):
             Glove().fetch()
-        assert [path.name for path in (tmp_path / "cache" / "glove").iterdir()] == ["glove.zip"]
+        assert [path.name for path in (tmp_path / "cache" / "glove").glob("[!.]*")] == ["glove.zip"]
 
     def test_an_archive_with_another_hash_is_refused_and_removed(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -259,7 +259,7 @@ class TestFetching:
         monkeypatch.setattr(glove_module, "ARCHIVE_SHA256", "0" * 64)
         with pytest.raises(MachineError, match="SHA-256"):
             Glove().fetch()
-        assert list((tmp_path / "cache" / "glove").iterdir()) == []
+        assert list((tmp_path / "cache" / "glove").glob("[!.]*")) == []
 
 
 def test_the_plugin_registers_bert_and_glove_each_with_a_way_to_fetch() -> None:
