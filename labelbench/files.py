@@ -74,11 +74,11 @@ def damaged(path: Path | str, why: str) -> InputError:
 
 
 @contextmanager
-def disk_errors(doing: str, path: Path) -> Iterator[None]:
-    """Turn an OSError of the block into one line that names what was done and where."""
+def disk_errors(doing: str, path: Path, advice: str = "") -> Iterator[None]:
+    """Turn an OSError of the block into one line that names what was done and where, and what to do."""
     try:
         yield
     except OSError as error:
-        where = error.filename or path
-        advice = f"; {_NEXT[error.errno]}" if error.errno in _NEXT else ""
-        raise MachineError(f"{doing} {where}: {error.strerror or error}{advice}") from error
+        where = path if advice else error.filename or path
+        advice = advice or _NEXT.get(error.errno or 0, "")
+        raise MachineError(f"{doing} {where}: {error.strerror or error}" + (f"; {advice}" if advice else "")) from error

@@ -54,11 +54,8 @@ def examine_backbone(name: str, report: Report, watch: ProcessWatch, thorough: b
     with torch.no_grad(), watched_state(changed):
         features = module(images)
     report.check("eval mode", _eval_mode(module, images, features), "repeatable, and an image alone as among others")
-    report.check(
-        "global state",
-        changes(changed, "while weights were drawn, but for torch's random state"),
-        "as it was, but for torch's random state, which weights come from",
-    )
+    kept = "as it was, but for torch's random state, which weights come from"
+    report.check("global state", changes(changed, "while the network was built and run"), kept)
     report.doing("building the network again")
     report.check("weights", _weights(name, module, drawn, other), _count(module))
     report.doing("saving and loading the network")

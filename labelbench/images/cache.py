@@ -21,7 +21,8 @@ from typing import Any
 
 import numpy as np
 
-from labelbench.errors import MachineError, one_line
+from labelbench.errors import MachineError
+from labelbench.files import disk_errors, write_json
 from labelbench.images.arrays import (
     ImageArrays,
     Report,
@@ -39,6 +40,7 @@ from labelbench.images.source import ImageSource
 # made again.
 _FORMAT = 3
 _PARTS = ("train", "test")
+_ADVICE = "make room there or name another folder with --cache-dir"
 # A temporary folder of this age belongs to a process that was killed.
 _ABANDONED_SECONDS = 24 * 3600
 
@@ -100,11 +102,11 @@ class ImageCache:
             if stored is not None:
                 return stored
             arrays = source.arrays(class_names, image_size, report)
-            with disk_errors(self._folder):
+            with disk_errors("cannot write to", self._folder, _ADVICE):
                 self._sweep()
                 report(f"storing {source.description}", 0.0)
                 stored = self._store(name, class_names, arrays)
-                _write_json(index, {"fingerprint": stored.fingerprint, "source": source.description})
+                write_json(index, {"fingerprint": stored.fingerprint, "source": source.description})
                 report(f"storing {source.description}", 1.0)
             return stored
 
@@ -113,7 +115,7 @@ class ImageCache:
         from filelock import FileLock
 
         lock = FileLock(self._root / ".lock")
-        with disk_errors(self._folder):
+        with disk_errors("cannot write to", self._folder, _ADVICE):
             self._root.mkdir(parents=True, exist_ok=True)
             lock.acquire()
         try:
@@ -141,7 +143,7 @@ class ImageCache:
             mean, std = channel_statistics(_mapped(made).train.images)
             look = Look.at(class_names, _mapped(made)).as_json()
             described = {"mean": mean, "std": std, "look": look, "sha256": _sha256_of([found, mean, std, look])}
-            _write_json(made / "images.json", described)
+            write_json(made / "images.json", described)
             final = self._images_folder(name, found)
             stored = _open(final, class_names, found)
             if stored is None:
@@ -211,16 +213,6 @@ def _write_array(path: Path, shape: tuple[int, ...], dtype: type[np.generic], ro
             file.write(part.astype(dtype, copy=False).tobytes())
 
 
-def _write_json(path: Path, value: dict[str, Any]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    made = path.with_name(f".{path.name}-{secrets.token_hex(8)}")
-    try:
-        made.write_text(json.dumps(value), encoding="utf-8")
-        made.replace(path)
-    finally:
-        made.unlink(missing_ok=True)
-
-
 def _sha256_of(value: Any) -> str:
     """SHA-256 of a JSON value, in hexadecimal."""
     return hashlib.sha256(json.dumps(value).encode()).hexdigest()
@@ -232,15 +224,3 @@ def _read_json(path: Path) -> dict[str, Any]:
     except (OSError, ValueError):
         return {}
     return value if isinstance(value, dict) else {}
-
-
-@contextmanager
-def disk_errors(folder: Path) -> Iterator[None]:
-    """Say in one line that ``folder`` cannot be written, and what to do."""
-    try:
-        yield
-    except OSError as error:
-        reason = error.strerror or one_line(error)
-        raise MachineError(
-            f"cannot write to {folder}: {reason}; make room there or name another folder with --cache-dir"
-        ) from error

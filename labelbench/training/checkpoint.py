@@ -9,7 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict
 from functools import cache
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -30,13 +30,6 @@ from labelbench.training.result import Epoch, Trained
 _TENSORS = ("network", "best", "optimizer", "random")
 
 
-class Resumable(Course, Protocol):
-    """A training that can be put where another ended."""
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from what :meth:`state_dict` was."""
-
-
 class Files(Listener):
     """Keeps what a training needs to go on after an interruption, and what is asked for of it.
 
@@ -51,7 +44,7 @@ class Files(Listener):
         self._snapshots = snapshots
         self._writing: Future[None] | None = None
 
-    def resume(self, trainer: Resumable) -> None:
+    def resume(self, trainer: Course) -> None:
         """Put the trainer where its checkpoint ends, if there is one.
 
         Raises:

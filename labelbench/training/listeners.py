@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Protocol
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any
 
 from labelbench.runs import RunSpec
 from labelbench.training.result import Epoch, Trained
 
 
-class Course(Protocol):
+class Course(ABC):
     """A training under way, as a listener sees it.
 
     Attributes:
         run: what is trained.
-        identity: what its files must agree with.
+        identity: what its files must agree with: run, label and images.
         history: the learning curve so far.
         best_epoch: the best of it, 0 if there is none.
         steps_done, steps: steps taken, and steps in all.
@@ -23,22 +24,19 @@ class Course(Protocol):
 
     run: RunSpec
     identity: dict[str, str]
+    history: list[Epoch]
+    best_epoch: int
+    steps_done: int
     steps: int
+    images_per_second: float
 
-    @property
-    def history(self) -> Sequence[Epoch]: ...  # noqa: D102
-
-    @property
-    def best_epoch(self) -> int: ...  # noqa: D102
-
-    @property
-    def steps_done(self) -> int: ...  # noqa: D102
-
-    @property
-    def images_per_second(self) -> float: ...  # noqa: D102
-
+    @abstractmethod
     def state_dict(self) -> dict[str, Any]:
         """Everything that decides the rest: see :meth:`labelbench.training.trainer.Trainer.state_dict`."""
+
+    @abstractmethod
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from what :meth:`state_dict` was, of a trainer of the same run, labels and images."""
 
 
 class Listener:

@@ -22,7 +22,7 @@ from labelbench.training.batches import Batches
 from labelbench.training.checkpoint import identity_of
 from labelbench.training.device import Captured, Reading, Stream
 from labelbench.training.inference import Validation
-from labelbench.training.listeners import Listener
+from labelbench.training.listeners import Course, Listener
 from labelbench.training.optimizers import Optimizers
 from labelbench.training.randomness import RandomNumbers
 from labelbench.training.result import Epoch, Trained
@@ -30,7 +30,7 @@ from labelbench.training.start import split_indices
 from labelbench.training.step import TrainingStep
 
 
-class Trainer:
+class Trainer(Course):
     """One training, a step at a time; several can be interleaved, and each has the bits that it has alone.
 
     Args:
@@ -44,15 +44,8 @@ class Trainer:
         captured: whether full steps may be captured on a GPU.
 
     Attributes:
-        run: what is trained.
         network: being trained.
-        identity: what a state must agree with to be taken up: run, label and images.
-        steps: steps in all.
-        steps_done: steps taken.
-        history: the learning curve so far.
-        best_epoch: the best of it, 0 if there is none.
         diverged: whether the loss stopped being finite.
-        images_per_second: of the epoch under way, or of the one just done.
         begun: when it was made or taken up, by :func:`time.perf_counter`.
     """
 
@@ -91,7 +84,7 @@ class Trainer:
         self.steps = run.recipe.epochs * self._batches.steps
         self.steps_done = 0
         self.begun = time.perf_counter()
-        self.history: list[Epoch] = []
+        self.history = []
         self.best_epoch = 0
         self.diverged = False
         self.images_per_second = 0.0

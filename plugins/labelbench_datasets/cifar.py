@@ -79,7 +79,7 @@ def _fetch(name: str, published: Published, path: Path, report: Callable[[str, f
     )
     if settings.offline:
         raise Unavailable(f"{name} is not in {settings.data_dir}, and offline nothing is downloaded; {advice}")
-    download(published, path, advice, report)
+    download(published.reader.url, published.reader.tgz_md5, path, advice, report)
 
 
 @hookimpl

@@ -60,8 +60,7 @@ def hub(
         def read(report: Report) -> tuple[Part, Part]:
             read = [_read(name, part, loaded[part], columns, class_names, fit, report) for part in parts]
             if test is not None:
-                train, measured = divided(*read[0], test, seed)
-                return (train[0], train[1]), (measured[0], measured[1])
+                return divided(*read[0], test, seed)
             return read[0], read[1]
 
         notes = [f"the split {parts[1]!r} of {name} is measured"] if parts[1:] and parts[1] != "test" else []

@@ -24,6 +24,7 @@ from labelbench import (
     current_settings,
     hookimpl,
 )
+from labelbench_datasets.published import download
 from labelbench_datasets.reading import Part, Report, read_all
 
 _TINY = "tiny-imagenet-200"
@@ -98,13 +99,9 @@ def _tiny_root() -> Path:
     advice = f"put the folder {_TINY} into {settings.data_dir}, or name another folder with --data-dir"
     if settings.offline:
         raise Unavailable(f"tiny-imagenet is not in {settings.data_dir}, and offline nothing is downloaded; {advice}")
-    import pooch
+    from pooch import Unzip
 
-    pooch.get_logger().setLevel("WARNING")
-    try:
-        pooch.retrieve(_URL, f"md5:{_MD5}", f"{_TINY}.zip", downloads, processor=pooch.Unzip(extract_dir="."))
-    except (OSError, ValueError) as error:
-        raise Unavailable(f"cannot download {_URL} ({' '.join(str(error).split())}); {advice}") from error
+    download(_URL, _MD5, downloads / f"{_TINY}.zip", advice, lambda doing, share: None, Unzip(extract_dir="."))
     return downloads / _TINY
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import tarfile
 import tempfile
 import warnings
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,12 +12,10 @@ from typing import Any
 import numpy as np
 
 from labelbench import ImageSource, InputError, MachineError, Unavailable
+from labelbench_datasets.reading import Part, Report
 
 # A server that says nothing for so long is taken for unreachable.
 _TIMEOUT_SECONDS = 30
-
-Report = Callable[[str, float], None]
-Part = tuple[np.ndarray, np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -87,14 +84,16 @@ class Published:
             ) from error
 
 
-def download(published: Published, path: Path, advice: str, report: Report) -> None:
-    """Fetch the archive from the address that torchvision knows, and check its MD5 sum.
+def download(url: str, md5: str, path: Path, advice: str, report: Report, unpack: Any = None) -> None:
+    """Fetch a file with pooch, which begins anew where it is interrupted, and check its MD5 sum.
 
     Args:
-        published: what to fetch.
+        url: of the file.
+        md5: the published one.
         path: where to keep it; it is there only when it is whole.
         advice: what to do where the network fails.
         report: called with what is being done and how much of it is done, 0 to 1.
+        unpack: a processor of pooch.
 
     Raises:
         Unavailable: the network failed, or something else came than was published.
@@ -103,11 +102,10 @@ def download(published: Published, path: Path, advice: str, report: Report) -> N
     import pooch
     from requests import RequestException
 
-    url, known = published.reader.url, f"md5:{published.reader.tgz_md5}"
     pooch.get_logger().setLevel("WARNING")
     fetch = pooch.HTTPDownloader(progressbar=_Bar(f"downloading {path.name}", report), timeout=_TIMEOUT_SECONDS)
     try:
-        pooch.retrieve(url, known, fname=path.name, path=path.parent, downloader=fetch)
+        pooch.retrieve(url, f"md5:{md5}", path.name, path.parent, processor=unpack, downloader=fetch)
     except RequestException as error:
         reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
         raise Unavailable(f"cannot download {url} ({reason}); {advice}") from error

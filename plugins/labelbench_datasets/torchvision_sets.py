@@ -94,8 +94,7 @@ def _source(name: str, known: Known, fit: ImageFit, share: float | None, seed: i
     def read(report: Report) -> tuple[Part, Part]:
         train = _part(name, known.train, root, known, fit, report)
         if share is not None:
-            parts = divided(*train, share, seed)
-            return (parts[0][0], parts[0][1]), (parts[1][0], parts[1][1])
+            return divided(*train, share, seed)
         return train, _part(name, known.test or {}, root, known, fit, report)
 
     notes = (f"{100 * share:g} % of {name} are measured and not trained on, by seed {seed}",) if share else ()

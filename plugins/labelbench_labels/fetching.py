@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -51,21 +53,29 @@ def fetch(url: str, target: Path, sha256: str | None, size: int | None, hint: st
     if current_settings().offline:
         raise Unavailable(f"{target.name} is missing and may not be fetched offline; {by_hand}")
     part = target.with_name(target.name + ".part")
-    try:
+    with disk_errors(target):
         target.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(target.with_name(f".{target.name}.lock")):
-            if not is_right(target, sha256):
-                _download(url, part, size, resume=sha256 is not None)
-                _check(part, sha256)
-                part.replace(target)
-    except (RequestException, _Failed) as error:
-        why = str(error) if isinstance(error, _Failed) else f"no connection ({_root_of(error)})"
-        raise Unavailable(f"cannot fetch {target.name}: {why}; run again, or {by_hand}") from error
+        try:
+            with FileLock(target.with_name(f".{target.name}.lock")):
+                if not is_right(target, sha256):
+                    _download(url, part, size, resume=sha256 is not None)
+                    _check(part, sha256)
+                    part.replace(target)
+        except (RequestException, _Failed) as error:
+            why = str(error) if isinstance(error, _Failed) else f"no connection ({_root_of(error)})"
+            raise Unavailable(f"cannot fetch {target.name}: {why}; run again, or {by_hand}") from error
+    return target
+
+
+@contextmanager
+def disk_errors(target: Path) -> Iterator[None]:
+    """Say in one line that a file of the cache folder cannot be written, and what to do."""
+    try:
+        yield
     except OSError as error:
         raise MachineError(
             f"cannot write {target}: {error.strerror or error}; make room there or name another folder with --cache-dir"
         ) from error
-    return target
 
 
 def is_right(path: Path, sha256: str | None) -> bool:

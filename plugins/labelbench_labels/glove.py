@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from labelbench import InputError, LabelSet, MachineError, Unavailable, current_settings
-from labelbench_labels.fetching import fetch, readable_size, sha256_of
+from labelbench_labels.fetching import disk_errors, fetch, readable_size, sha256_of
 from labelbench_labels.word_vectors import Vectors, read_vectors
 from labelbench_labels.words import refuse_equal
 
@@ -153,20 +153,19 @@ def _take_out(archive: Path, name: str, target: Path, sha256: str) -> None:
     """Extract one file of a zip archive under its final name once it is whole and has the expected hash."""
     temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     try:
-        try:
-            with zipfile.ZipFile(archive) as files, files.open(name) as source, temporary.open("wb") as copy:
-                shutil.copyfileobj(source, copy, 1 << 20)
-        except (zipfile.BadZipFile, KeyError) as error:
-            raise MachineError(
-                f"{archive} holds no {name} that can be read ({error}); remove it and run again"
-            ) from error
-        found = sha256_of(temporary)
-        if found != sha256:
-            raise MachineError(f"{name} of {archive} has SHA-256 {found}, expected {sha256}; remove it and run again")
-        temporary.replace(target)
-    except OSError as error:
-        raise MachineError(
-            f"cannot write {target}: {error.strerror or error}; make room there or name another folder with --cache-dir"
-        ) from error
+        with disk_errors(target):
+            try:
+                with zipfile.ZipFile(archive) as files, files.open(name) as source, temporary.open("wb") as copy:
+                    shutil.copyfileobj(source, copy, 1 << 20)
+            except (zipfile.BadZipFile, KeyError) as error:
+                raise MachineError(
+                    f"{archive} holds no {name} that can be read ({error}); remove it and run again"
+                ) from error
+            found = sha256_of(temporary)
+            if found != sha256:
+                raise MachineError(
+                    f"{name} of {archive} has SHA-256 {found}, expected {sha256}; remove it and run again"
+                )
+            temporary.replace(target)
     finally:
         temporary.unlink(missing_ok=True)

@@ -15,6 +15,7 @@ from typing import Any
 
 from labelbench import InputError, MachineError, Unavailable, UnknownName, current_settings
 from labelbench_labels import mp3
+from labelbench_labels.fetching import disk_errors
 from labelbench_labels.recordings import Recording, in_words, read_audio
 
 _TOO_MANY_REQUESTS = 429
@@ -171,7 +172,7 @@ def _kept(folder: Path, word: str) -> Path | None:
 def _keep(folder: Path, stem: str, data: bytes) -> None:
     """Put a file in place whole, with its hash in its name."""
     target = folder / f"{stem}.{hashlib.sha256(data).hexdigest()}.mp3"
-    try:
+    with disk_errors(target):
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=folder, prefix=".", suffix=".part", delete=False) as file:
             temporary = Path(file.name)
@@ -183,7 +184,3 @@ def _keep(folder: Path, stem: str, data: bytes) -> None:
                 temporary.unlink()
                 raise
         temporary.replace(target)
-    except OSError as error:
-        raise MachineError(
-            f"cannot write {target}: {error.strerror or error}; make room there or name another folder with --cache-dir"
-        ) from error

@@ -52,6 +52,11 @@ class Speech:
         Unavailable, MachineError: see :mod:`labelbench_labels.espeak` and :mod:`labelbench_labels.google_speech`.
     """
 
+    def __init__(self, *, shuffled: bool = False) -> None:
+        self._shuffled = shuffled
+        if shuffled:
+            self.__doc__ = _SHUFFLED
+
     def __call__(
         self,
         dataset: Dataset,
@@ -69,7 +74,7 @@ class Speech:
         targets = np.stack([_spectrogram(recording, side) for recording in spoken])
         common, words = _record(spoken)
         identity = _digest([PIPELINE_VERSION, side, [(recording.sha256, recording.rate) for recording in spoken]])
-        return LabelSet(
+        labels = LabelSet(
             targets,
             provenance={
                 "recipe": "speech",
@@ -82,6 +87,7 @@ class Speech:
                 **({"citation": _CITATIONS[source]} if source in _CITATIONS else {}),
             },
         )
+        return _in_another_order(labels) if self._shuffled else labels
 
     @staticmethod
     def check(dataset: Dataset, *, wav: Path | None = None, **voices: str | None) -> str:
@@ -99,37 +105,26 @@ class Speech:
         return source
 
 
-class ShuffledSpeech(Speech):
-    """Speech with the columns of each spectrogram in a random order, one per class; takes the arguments of speech.
+_SHUFFLED = """Speech with the columns of each spectrogram in a random order, one per class; arguments as speech has.
 
-    Targets are :func:`labelbench_labels.spectrograms.shuffle_time` of those of speech (paper, section 3.1).
-    """
+Targets are :func:`labelbench_labels.spectrograms.shuffle_time` of those of speech (paper, section 3.1).
+"""
 
-    def __call__(
-        self,
-        dataset: Dataset,
-        *,
-        wav: Path | None = None,
-        tts: TTS | None = None,
-        voice: str | None = None,
-        lang: str | None = None,
-        tld: str | None = None,
-    ) -> LabelSet:
-        """The label set of one source of sound."""
-        ordered = super().__call__(dataset, wav=wav, tts=tts, voice=voice, lang=lang, tld=tld)
-        provenance = {
-            **ordered.provenance,
-            "recipe": "shuffled speech",
-            "identity": _digest(["shuffled", SHUFFLE_SEED, ordered.identity]),
-            "shuffle_seed": SHUFFLE_SEED,
-        }
-        return LabelSet(shuffle_time(ordered.targets), provenance=provenance)
+
+def _in_another_order(ordered: LabelSet) -> LabelSet:
+    provenance = {
+        **ordered.provenance,
+        "recipe": "shuffled speech",
+        "identity": _digest(["shuffled", SHUFFLE_SEED, ordered.identity]),
+        "shuffle_seed": SHUFFLE_SEED,
+    }
+    return LabelSet(shuffle_time(ordered.targets), provenance=provenance)
 
 
 @hookimpl
 def register_labels() -> Mapping[str, Callable[..., LabelSet]]:
     """Speech and its shuffled twin, and the latter's name in the paper's repository."""
-    shuffled = ShuffledSpeech()
+    shuffled = Speech(shuffled=True)
     return {"speech": Speech(), "shuffled-speech": shuffled, "shuffle": shuffled}
 
 

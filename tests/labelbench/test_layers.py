@@ -21,7 +21,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "signatures": {"errors", "arguments"},
     "settings": set(),
     "files": {"errors"},
-    "images": {"errors"},
+    "images": {"errors", "files"},
     "datasets": {"errors", "settings", "images"},
     "pictures": set(),
     "labels": {"errors", "pictures"},

@@ -9,10 +9,11 @@ import pytest
 import torch
 
 from labelbench.datasets import Split
+from labelbench.networks import Network
 from labelbench.optimizers import SGD
 from labelbench.recipes import Recipe
 from labelbench.runs import RunSpec
-from labelbench.training.batches import Batches, to_pixels
+from labelbench.training.batches import Batches
 
 RECIPE = Recipe(name="test", epochs=4, batch_size=16, optimizer=SGD(0.05), milestones=(2,), crop_padding=2)
 RUN = RunSpec("made-up", "category", "tiny", 0, recipe=RECIPE)
@@ -53,7 +54,7 @@ def test_batches_are_crops_of_padded_images() -> None:
 
 
 def test_pixels_are_channels_last_shares_of_255() -> None:
-    pixels = to_pixels(torch.tensor([[[[0, 51, 255]]]], dtype=torch.uint8))
+    pixels = Network.pixels(torch.tensor([[[[0, 51, 255]]]], dtype=torch.uint8))
     assert pixels.shape == (1, 3, 1, 1) and pixels.flatten().tolist() == pytest.approx([0, 0.2, 1])
 
 
