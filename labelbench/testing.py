@@ -29,12 +29,12 @@ def check_label(name: str, *, time_limit: float = TIME_LIMIT) -> list[Finding]:
     global state and network left alone, and an end within the time limit.
 
     Args:
-        name: as a user writes it, e.g. ``"rainbow:matrix"``.
+        name: as a user writes it, e.g. ``"rainbow:waves=5"``.
         time_limit: seconds after which a single step is given up.
 
     Raises:
         UnknownName: no installed plugin registers the name.
-        InputError: its argument cannot be used, or no data set that was tried is served.
+        InputError: its argument cannot be used, or it refuses everything that was tried.
         MachineError: files that it needs are not here.
     """
     return findings_of("label", name, time_limit)
@@ -47,14 +47,7 @@ def check_backbone(name: str, *, time_limit: float = TIME_LIMIT) -> list[Finding
     gradient for every weight and for the image. Weights: drawn from torch's global random state alone, shared by no
     two builds, and all there is to save. The builder: no other global state touched, no network.
 
-    Args:
-        name: as a user writes it, e.g. ``"timm:resnet18"``.
-        time_limit: seconds after which a single step is given up.
-
-    Raises:
-        UnknownName: no installed plugin registers the name.
-        InputError: its argument cannot be used, or images of that size are refused.
-        MachineError: files that it needs are not here.
+    Arguments and errors are those of :func:`check_label`.
     """
     return findings_of("backbone", name, time_limit)
 
@@ -66,14 +59,7 @@ def check_evaluator(name: str, *, time_limit: float = TIME_LIMIT) -> list[Findin
     JSON details, the same in two processes and when its stored parts are read back; its version and settings can be
     written as JSON.
 
-    Args:
-        name: as a user writes it, e.g. ``"attacks-adaptive:quick"``.
-        time_limit: seconds after which a single step is given up.
-
-    Raises:
-        UnknownName: no installed plugin registers the name.
-        InputError: its argument cannot be used.
-        MachineError: files that it needs are not here.
+    Arguments and errors are those of :func:`check_label`.
     """
     return findings_of("evaluator", name, time_limit)
 
@@ -85,14 +71,7 @@ def check_dataset(name: str, *, time_limit: float = TIME_LIMIT) -> list[Finding]
     more of every class in both parts, the same in every reading and in processes with other hash seeds; what the cache
     goes by is JSON and stays while they do. The source: global state and network left alone.
 
-    Args:
-        name: as a user writes it, e.g. ``"folder:my_images"``.
-        time_limit: seconds after which a single step is given up.
-
-    Raises:
-        UnknownName: no installed plugin registers the name.
-        InputError: its argument, or files, cannot be used.
-        MachineError: files that it needs are not here.
+    Arguments and errors are those of :func:`check_label`.
     """
     return findings_of("dataset", name, time_limit)
 

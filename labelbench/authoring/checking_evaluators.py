@@ -24,6 +24,7 @@ from labelbench.evaluation.needs import Needs
 from labelbench.evaluation.scores import Measurement, Score
 from labelbench.registry import evaluator
 from labelbench.results.store import Results
+from labelbench.running.progress import JobListener
 from labelbench.runs import RunSpec
 
 _ROUNDING = 1e-9
@@ -50,7 +51,8 @@ def examine_evaluator(name: str, report: Report, watch: ProcessWatch, thorough: 
             "settings", _settings(name, made), f"version {made.version}, {json.dumps(made.settings, default=str)}"
         )
     with tempfile.TemporaryDirectory(prefix="labelbench-check-") as folder:
-        bench = EvaluatorBench(name, made, Results(Path(folder)), _Silent())
+        # Each measurement is one step, with the time limit of one.
+        bench = EvaluatorBench(name, made, Results(Path(folder)), JobListener())
         written: list[str] = []
         measured: list[Measurement] = []
         repeated = []
@@ -81,16 +83,6 @@ def examine_evaluator(name: str, report: Report, watch: ProcessWatch, thorough: 
         report.noted("explanations", f"none for {in_words(unexplained)}; `labelbench leaderboard --explain` shows them")
     report.check("shown", what_is_not_measured(made, measured), "all that is declared to be shown is measured")
     report.check("resumed", _resumed(repeated), "the same when stored parts are read back")
-
-
-class _Silent:
-    """A listener to whom nothing is said: each measurement is one step, with the time limit of one."""
-
-    def begin(self, name: str, size: float = 0.0) -> None: ...
-
-    def update(self, doing: str, share: float, *, always: bool = False) -> None: ...
-
-    def end(self, outcome: str = "") -> None: ...
 
 
 def _measured(bench: EvaluatorBench, run: RunSpec, needs: Needs) -> Measurement:

@@ -43,7 +43,7 @@ def gallery(sets: Mapping[str, LabelSet], class_names: tuple[str, ...], columns:
     return figure
 
 
-def distance_matrices(sets: Mapping[str, LabelSet], class_names: tuple[str, ...], columns: int = 4) -> Figure:
+def distance_matrices(sets: Mapping[str, LabelSet], class_names: tuple[str, ...]) -> Figure:
     """Root mean squared difference of an element between every two classes, one matrix per label.
 
     Each matrix has its own colour scale from 0 to its largest distance, in the label's own units.
@@ -51,11 +51,10 @@ def distance_matrices(sets: Mapping[str, LabelSet], class_names: tuple[str, ...]
     Args:
         sets: label sets of one data set, by name.
         class_names: of the data set; written beside the matrices if there are 20 or fewer.
-        columns: matrices in a row of the picture.
     """
     from matplotlib.figure import Figure
 
-    across = min(columns, len(sets))
+    across = min(4, len(sets))
     down = -(-len(sets) // across)
     figure = Figure(figsize=(3.2 * across, 3.0 * down), layout="constrained")
     places = figure.subplots(down, across, squeeze=False).ravel()

@@ -16,10 +16,10 @@ from labelbench.results.reading import Contents
 from labelbench.results.records import Record
 
 # More points hide each other in a panel of a few centimetres.
-POINTS = 400
+_POINTS = 400
 
 
-def scatter_charts(contents: Contents, legend: Mapping[str, Conditions], points: int = POINTS) -> Iterator[Chart]:
+def scatter_charts(contents: Contents, legend: Mapping[str, Conditions]) -> Iterator[Chart]:
     """A chart of each picture in a plane that an evaluator declares, for every data set and backbone.
 
     Of several seeds the lowest is drawn.
@@ -27,7 +27,6 @@ def scatter_charts(contents: Contents, legend: Mapping[str, Conditions], points:
     Args:
         contents: of a results folder.
         legend: settings by the letter that the leaderboard gives them.
-        points: in a panel at most; images are left out evenly, the same ones for every label and moment.
     """
     records, _ = newest_versions(record for record in contents.records if not record.diverged)
     for evaluator in sorted({record.cell.evaluator for record in records}):
@@ -37,7 +36,7 @@ def scatter_charts(contents: Contents, legend: Mapping[str, Conditions], points:
         for scatter in scatters:
             for dataset, backbone in sorted({(one.cell.run.dataset, one.cell.run.backbone) for one in mine}):
                 here = [one for one in mine if (one.cell.run.dataset, one.cell.run.backbone) == (dataset, backbone)]
-                yield _chart(contents, scatter, section_of(evaluator), here, legend, points)
+                yield _chart(contents, scatter, section_of(evaluator), here, legend)
 
 
 def _chart(
@@ -46,13 +45,12 @@ def _chart(
     section: Section,
     records: Sequence[Record],
     legend: Mapping[str, Conditions],
-    points: int,
 ) -> Chart:
     """One chart of records of one data set and backbone."""
     run = records[0].cell.run
     chosen = _lowest_seeds(records, legend)
     rows = [
-        _panels(scatter, record, contents.results.load_measurement(record.cell).arrays, points, identity, letter)
+        _panels(scatter, record, contents.results.load_measurement(record.cell).arrays, identity, letter)
         for identity, letter, record in chosen
     ]
     seeds = sorted({record.cell.run.seed for *_, record in chosen})
@@ -89,11 +87,9 @@ def _lowest_seeds(records: Sequence[Record], legend: Mapping[str, Conditions]) -
     return [(identity, letters[each] if several else "", record) for (_, identity, each, _), record in ordered]
 
 
-def _panels(
-    scatter: Scatter, record: Record, arrays: Arrays, points: int, identity: str, letter: str
-) -> tuple[Panel, ...]:
+def _panels(scatter: Scatter, record: Record, arrays: Arrays, identity: str, letter: str) -> tuple[Panel, ...]:
     places, classes = arrays[scatter.points], arrays[scatter.classes]
-    kept = np.unique(np.linspace(0, len(classes) - 1, min(points, len(classes))).round().astype(int))
+    kept = np.unique(np.linspace(0, len(classes) - 1, min(_POINTS, len(classes))).round().astype(int))
     said = {score.at: score for score in record.scores if score.name.rpartition("/")[0] == scatter.score}
     panels = []
     for share, each in zip(arrays[scatter.moments], places, strict=True):

@@ -169,18 +169,17 @@ def _is_finite(number: object) -> bool:
     return isinstance(number, int | float | np.integer | np.floating) and math.isfinite(number)
 
 
-def wilson_interval(hits: float, count: float, z: float = Z95) -> tuple[float, float]:
+def wilson_interval(hits: float, count: float) -> tuple[float, float]:
     """95 % interval of a share (Wilson 1927).
 
     Args:
         hits: successes, 0 to ``count``.
         count: trials, 1 or more; fractions are fine for an effective number of trials.
-        z: quantile of the normal distribution.
 
     >>> tuple(round(bound, 3) for bound in wilson_interval(8, 10))
     (0.49, 0.943)
     """
-    share = hits / count
+    share, z = hits / count, Z95
     centre = (share + z * z / (2 * count)) / (1 + z * z / count)
     half = z / (1 + z * z / count) * math.sqrt(share * (1 - share) / count + z * z / (4 * count * count))
     return max(0.0, centre - half), min(1.0, centre + half)

@@ -21,7 +21,6 @@ from labelbench.running.materials import Materials
 from labelbench.running.networks import FinishedNetworks
 from labelbench.running.progress import JobListener
 from labelbench.runs import RunSpec
-from labelbench.training.result import Trained
 
 
 class MeasuringTask:
@@ -48,6 +47,7 @@ class MeasuringTask:
         self.results = results
         self.materials = materials
         self.networks = networks
+        self.trained, self.snapshot = networks.trained, networks.snapshot
         self.listener = listener
         self.dataset = materials.dataset(job.cell.run)
         self.labels = materials.labels(job.cell.run)
@@ -61,7 +61,7 @@ class MeasuringTask:
         facts = self._facts(made)
         with numerics_in_force(run.numerics):
             diverged = not made.copes_with_divergence and any(
-                self.networks.trained(needed).diverged for needed in self.job.needs.trainings
+                self.trained(needed).diverged for needed in self.job.needs.trainings
             )
             measurement = Measurement(()) if diverged else self._measured(made)
             facts["environment"] = environment_facts(run.numerics)
@@ -100,14 +100,6 @@ class MeasuringTask:
     def test(self) -> Split:
         """The test images that are measured."""
         return self.images.test.evenly(self.cell.test_images)
-
-    def trained(self, run: RunSpec) -> Trained:
-        """The trained network of a run."""
-        return self.networks.trained(run)
-
-    def snapshot(self, run: RunSpec, share: float) -> Trained:
-        """The network of a run as it was after ``share`` of its training."""
-        return self.networks.snapshot(run, share)
 
     def outputs(self, run: RunSpec) -> Tensor:
         """What the network of a run says of the test images that are measured."""

@@ -19,7 +19,7 @@ from labelbench.results.store import Results
 from labelbench.running.jobs import Job, TrainingJob
 from labelbench.running.materials import Materials
 from labelbench.running.memory import Memory, needed_memory
-from labelbench.running.progress import Reporter
+from labelbench.running.progress import JobListener, Reporter
 from labelbench.running.streams import Place, Steps, Streams
 from labelbench.running.training_task import TrainingTask
 from labelbench.running.worker import Worker
@@ -92,7 +92,7 @@ def _free() -> int:
 
 
 @dataclass
-class _Numbered:
+class _Numbered(JobListener):
     """Reports one slot's work, from any thread; ends a thread's work once nobody wants it any more."""
 
     reporter: Reporter

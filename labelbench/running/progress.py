@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Protocol
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
@@ -18,8 +17,8 @@ _SECONDS_BETWEEN_LINES = 10.0
 _SECONDS_BETWEEN_REPORTS = 0.2
 
 
-class JobListener(Protocol):
-    """Who is told of one job after another: begun, done to a share, done."""
+class JobListener:
+    """Who is told of one job after another: begun, done to a share, done. This one says nothing to anybody."""
 
     def begin(self, name: str, size: float = 0.0) -> None:
         """Begin a piece of this size."""
@@ -31,7 +30,7 @@ class JobListener(Protocol):
         """The piece is done."""
 
 
-class RemoteListener:
+class RemoteListener(JobListener):
     """Tells a :class:`Reporter` elsewhere, not more often than it can show.
 
     Args:
@@ -71,7 +70,7 @@ class _Piece:
     last_line: float = field(default_factory=time.monotonic)
 
 
-class Reporter(AbstractContextManager["Reporter"]):
+class Reporter(JobListener, AbstractContextManager["Reporter"]):
     """Shows the pieces of work in hand within a whole of known size.
 
     The whole is counted in whatever the pieces are (images to look at); times left follow from the pace so far.

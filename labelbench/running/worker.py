@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from labelbench.errors import ConflictError, MachineError, Unavailable, one_line
 from labelbench.interrupts import is_the_users
 from labelbench.loggers.logger import loggers
@@ -15,7 +13,6 @@ from labelbench.running.networks import FinishedNetworks
 from labelbench.running.progress import JobListener
 from labelbench.running.training_task import TrainingTask
 from labelbench.settings import current_settings
-from labelbench.training.listeners import Listener
 
 
 class Worker:
@@ -26,7 +23,6 @@ class Worker:
         listener: told of everything.
         materials: images and labels.
         overwrite: True if checkpoints and finished parts are not to be taken up again.
-        listeners: told of every training, beside the loggers of the settings in force.
     """
 
     def __init__(
@@ -36,15 +32,13 @@ class Worker:
         materials: Materials,
         *,
         overwrite: bool = False,
-        listeners: Sequence[Listener] = (),
     ) -> None:
         self.results = results
         self.listener = listener
         self.materials = materials
         self.overwrite = overwrite
         settings = current_settings()
-        told = loggers(settings.log, results.large_files, offline=settings.offline)
-        self.listeners = (*listeners, *told)
+        self.listeners = loggers(settings.log, results.large_files, offline=settings.offline)
         self._networks = FinishedNetworks(results, materials)
 
     def attempt(self, job: Job) -> str:

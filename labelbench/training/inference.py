@@ -12,27 +12,25 @@ from labelbench.labels import LabelSet
 from labelbench.networks import Network
 from labelbench.training.step import in_precision
 
-EVALUATION_BATCH = 500
+# Images at once.
+_BATCH = 500
 
 
-def outputs_of(
-    network: Network, pixels: np.ndarray | Tensor, batch: int = EVALUATION_BATCH, precision: str = "float32"
-) -> Iterator[Tensor]:
+def outputs_of(network: Network, pixels: np.ndarray | Tensor, precision: str = "float32") -> Iterator[Tensor]:
     """Outputs of a network in eval mode, batch by batch.
 
     Args:
         network: on any device.
         pixels: ``(n, height, width, 3)`` uint8; a tensor that lies on the network's device already is not copied.
-        batch: images at once.
         precision: of matrix products and convolutions.
 
     Yields:
-        ``(at most batch, *label shape)`` float32 on the network's device.
+        ``(at most 500, *label shape)`` float32 on the network's device.
     """
     network.eval()
     device = network.mean.device
-    for start in range(0, len(pixels), batch):
-        chosen = pixels[start : start + batch]
+    for start in range(0, len(pixels), _BATCH):
+        chosen = pixels[start : start + _BATCH]
         images = chosen if isinstance(chosen, Tensor) else torch.from_numpy(np.array(chosen))
         # Entered and left between two yields: a mode that outlives a yield leaks into the caller.
         with torch.no_grad(), in_precision(device, precision):
@@ -40,9 +38,7 @@ def outputs_of(
         yield outputs
 
 
-def validate(
-    network: Network, labels: LabelSet, pixels: np.ndarray, classes: np.ndarray, precision: str = "float32"
-) -> tuple[float, float]:
+def validate(network: Network, labels: LabelSet, pixels: np.ndarray, classes: np.ndarray) -> tuple[float, float]:
     """Mean loss and share of images whose nearest label is the true one.
 
     Args:
@@ -50,9 +46,8 @@ def validate(
         labels: targets and loss.
         pixels: ``(n, height, width, 3)`` uint8.
         classes: ``(n,)`` true classes.
-        precision: of matrix products and convolutions.
     """
-    look = Validation(network, labels, pixels, classes, precision)
+    look = Validation(network, labels, pixels, classes)
     return float(look.loss) / len(classes), int(look.hits) / len(classes)
 
 
@@ -60,7 +55,8 @@ class Validation:
     """One look at validation images; nothing of it is read by the host.
 
     Args:
-        network, labels, pixels, classes, precision: as for :func:`validate`; arrays or tensors on the network's device.
+        network, labels, pixels, classes: as for :func:`validate`; arrays or tensors on the network's device.
+        precision: of matrix products and convolutions.
 
     Attributes:
         loss: sum over images, a float32 scalar on the network's device.

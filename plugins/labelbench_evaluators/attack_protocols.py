@@ -32,7 +32,7 @@ PROTOCOLS: Mapping[str, Mapping[str, Attack]] = MappingProxyType(
 )
 
 
-def paper_targets(classes: np.ndarray, num_classes: int, seed: int = TARGET_SEED) -> np.ndarray:
+def paper_targets(classes: np.ndarray, num_classes: int) -> np.ndarray:
     """A class to aim at for every test image, drawn as the official code does, the same at each epsilon and attack.
 
     It seeds torch's default generator, from which the data loader takes one number first; then every test image in
@@ -42,12 +42,11 @@ def paper_targets(classes: np.ndarray, num_classes: int, seed: int = TARGET_SEED
     Args:
         classes: ``(n,)`` true classes, in the order of the test images.
         num_classes: how many there are, 2 or more.
-        seed: of the generator.
 
     Returns:
         ``(n,)`` int64, never the true class.
     """
-    generator = torch.Generator().manual_seed(seed)
+    generator = torch.Generator().manual_seed(TARGET_SEED)
     torch.empty((), dtype=torch.int64).random_(generator=generator)
     targets = np.array(classes, dtype=np.int64)
     for index, true in enumerate(classes):

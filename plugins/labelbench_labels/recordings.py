@@ -215,7 +215,8 @@ def _audio_files(folder: Path) -> dict[str, list[Path]]:
     return files
 
 
-def _listed(names: Sequence[str], most: int = 5) -> str:
+def _listed(names: Sequence[str]) -> str:
+    most = 5
     quoted = [repr(name) for name in names]
     more = f" and {len(quoted) - most} more" if len(quoted) > most else ""
     return ", ".join(quoted[:most]) + more
