@@ -50,7 +50,7 @@ class Score:
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not self.name or not self.name.isprintable():
             raise PluginError(f"score name {self.name!r}; expected printable text")
-        if not all(isinstance(text, str) for text in (self.unit, self.note, self.flag)):
+        if not (isinstance(self.unit, str) and isinstance(self.note, str) and isinstance(self.flag, str)):
             raise PluginError(
                 f"score {self.name!r} has unit {self.unit!r}, note {self.note!r} and flag {self.flag!r}; expected text"
             )

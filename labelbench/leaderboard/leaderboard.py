@@ -42,6 +42,7 @@ from labelbench.results.records import Record
 from labelbench.results.spread import of_number, standard_deviation, t_interval
 from labelbench.results.tables import Column, Flag, Row, Table, Value
 from labelbench.runs import RunSpec
+from labelbench.values import uncollected
 
 _DRAWN = "drawn again with each seed: its spread contains the draw"
 
@@ -105,6 +106,7 @@ class Leaderboard:
         return tuple(table for table in self.tables if table.title != HEADLINE)
 
 
+@uncollected()
 def build(
     records: Sequence[Record],
     *,

@@ -61,10 +61,11 @@ def conditions_of(records: Iterable[Finished]) -> list[Conditions]:
             *(images["fingerprint"], images["train"], images["test"]),
             *(environment["labelbench"], environment["torch"], _arithmetic(record), _backbone_origin(record)),
         )
-        if key not in known:
+        each = known.get(key)
+        if each is None:
             parts = tuple(part for part in _parts(record) if part)
-            known[key] = Conditions(parts, record.test_images, bool(run.recipe.tuned))
-        found.append(known[key])
+            each = known[key] = Conditions(parts, record.test_images, bool(run.recipe.tuned))
+        found.append(each)
     return found
 
 

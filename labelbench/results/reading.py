@@ -16,6 +16,7 @@ from labelbench.results.records import Cell, Record, TrainingRecord, run_of, sco
 from labelbench.results.store import FAILED, SCHEMA, Results
 from labelbench.runs import RunSpec
 from labelbench.tunings import Tuning, tuning_of
+from labelbench.values import uncollected
 
 _TRAINING = f"{os.sep}training.json"
 _WRONG = (KeyError, TypeError, ValueError, AttributeError, PluginError)
@@ -76,6 +77,7 @@ class Contents:
         return bool(self.records or self.failures or self._reader.trained)
 
 
+@uncollected()
 def read(results: Results) -> Contents:
     """Read a results folder.
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import statistics
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -155,12 +156,12 @@ def seeds_to_decide(distance: float, std: float, level: float = 0.95) -> int | N
     >>> seeds_to_decide(0.01, 0.01), seeds_to_decide(0.01, 0.0001), seeds_to_decide(0.0, 0.01)
     (7, 3, None)
     """
-    from scipy.special import stdtrit
-
     if distance <= 0:
         return None
     counts = range(LEAST_SEEDS, 1000)
-    return next((n for n in counts if stdtrit(n - 1, (1 + level) / 2) * std < distance * math.sqrt(n)), None)
+    # More seeds never make an interval wider, so that one half after the other can be left out.
+    first = bisect_left(counts, True, key=lambda n: _quantile((1 + level) / 2, n - 1) * std < distance * math.sqrt(n))
+    return counts[first] if first < len(counts) else None
 
 
 def p_any(p_values: Iterable[float]) -> float:

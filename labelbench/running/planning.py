@@ -16,6 +16,7 @@ from labelbench.results.store import Results, failure_file
 from labelbench.running.names import named_once
 from labelbench.runs import Numerics, RunSpec
 from labelbench.suite import Suite
+from labelbench.values import uncollected
 
 OVERWRITE = ("never", "missing", "always")
 
@@ -48,6 +49,7 @@ class Plan:
     notes: tuple[str, ...] = ()
 
 
+@uncollected()
 def plan(suite: Suite, numerics: Numerics, results: Results, overwrite: str = "missing") -> Plan:
     """Plan a suite.
 

@@ -44,8 +44,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "results": {"errors", "values", "toml", "files", "recipes", "tunings", "runs", "evaluation"},
     "loggers": {"errors", "runs", "results", "training"},
     "running": {
-        *("errors", "settings", "files", "interrupts", "datasets", "labels", "runs", "suite", "machine", "training"),
-        "networks",
+        *("errors", "values", "settings", "files", "interrupts", "datasets", "labels", "runs", "suite", "machine"),
+        *("training", "networks"),
         *("evaluation", "plugins", "registry", "results"),
         "loggers",
     },
@@ -60,7 +60,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "claims": {"errors", "recipes", "evaluation", "results"},
     "leaderboard": {
-        *("errors", "toml", "recipes", "runs", "evaluation", "plugins", "registry", "results", "claims"),
+        *("errors", "values", "toml", "recipes", "runs", "evaluation", "plugins", "registry", "results", "claims"),
     },
     "charts": {
         *("errors", "pictures", "datasets", "labels", "tunings", "runs", "evaluation", "registry", "results"),
