@@ -2,37 +2,44 @@
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 from labelbench.cluster.leases import SECONDS, Lease
 from labelbench.errors import one_line
 from labelbench.results.store import Results
 from labelbench.running.jobs import Job, TrainingJob
-from labelbench.running.materials import Materials
-from labelbench.running.progress import JobListener
-from labelbench.running.worker import Worker
 
 
 class NodeWorker:
-    """A worker whose jobs others may have begun, or even done.
+    """Does jobs that others may have begun, or even done.
 
     Args:
-        folder: of the results.
-        listener: told of everything.
+        results: where finished work goes.
+        does: does one, as :meth:`labelbench.running.worker.Worker.answer`; from several threads if this is asked so.
+        waiting: told of a job that waits for another process.
         driver: who hands jobs out: jobs are done once for each.
         overwrite: True if finished work is to be done again.
         lease_seconds: after which a job whose worker is heard of no more may be taken over.
     """
 
     def __init__(
-        self, folder: Path, listener: JobListener, driver: str, *, overwrite: bool, lease_seconds: float = SECONDS
+        self,
+        results: Results,
+        does: Callable[[Job], tuple[str, str]],
+        waiting: Callable[[Job], None],
+        driver: str,
+        *,
+        overwrite: bool,
+        lease_seconds: float = SECONDS,
     ) -> None:
-        self._results = Results(folder)
-        self._listener = listener
+        self._results = results
+        self._does = does
+        self._waiting = waiting
         self._driver = driver
         self._overwrite = overwrite
         self._lease_seconds = lease_seconds
-        self._worker = Worker(self._results, listener, Materials(listener.update))
 
     def answer(self, job: Job, again: bool) -> tuple[str, str]:
         """Do a job unless it is done: see :meth:`labelbench.running.worker.Worker.answer`.
@@ -42,17 +49,25 @@ class NodeWorker:
             again: whether it was begun before for this driver: its checkpoint and parts are taken up then.
         """
         lease = Lease(lease_folder(self._results, job), self._driver, self._lease_seconds)
-        with lease.held(lambda: self._listener.update(f"{job}: another process works on it", 0.0)):
+        with lease.held(lambda: self._waiting(job)):
             if lease.is_done() or (not self._overwrite and self._is_there(job)):
                 lease.leave(done=False)
                 return "done", ""
-            self._worker.overwrite = self._overwrite and not again
+            if self._overwrite and not again:
+                self._forget(job)
             try:
-                kind, said = self._worker.answer(job)
+                kind, said = self._does(job)
             except KeyboardInterrupt as error:  # of the job itself: Ctrl-C reaches the driver alone
                 kind, said = "done", one_line(error)
             lease.leave(done=(kind, said) == ("done", ""))
         return kind, said
+
+    def _forget(self, job: Job) -> None:
+        """Remove what was begun of a job for others."""
+        if isinstance(job, TrainingJob):
+            shutil.rmtree(self._results.work(job.run), ignore_errors=True)
+        else:
+            self._results.forget_parts(job.cell)
 
     def _is_there(self, job: Job) -> bool:
         """Whether the result of a job is there, which it was not when it was planned."""

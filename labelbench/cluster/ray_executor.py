@@ -1,4 +1,4 @@
-"""Jobs on Ray: an actor for each place where one can run, jobs handed to those that are free, lost ones tried again."""
+"""Jobs on Ray: actors on its nodes, jobs handed to those that have room, lost ones tried again."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from labelbench.cluster.actors import NodeActor, Reports
+from labelbench.cluster.actors import NodeActor
 from labelbench.cluster.leases import SECONDS
 from labelbench.cluster.node_worker import progress_of
 from labelbench.cluster.nodes import Expected, NodeReport, answered, check_node
+from labelbench.cluster.reports import Reports
 from labelbench.errors import MachineError, one_line
 from labelbench.results.store import Results
 from labelbench.running.jobs import Job
@@ -24,23 +25,23 @@ from labelbench.runs import Numerics
 
 _PACE = 0.2
 _SECONDS_BETWEEN_LOOKS = 5.0
+# More jobs than any worker has in hand, so that each has a number of its own in reports.
+_NUMBERS = 1000
 
 
-@dataclass
-class _Slot:
-    """A place where one job at a time runs.
+@dataclass(eq=False)
+class _Worker:
+    """A process on a node.
 
     Attributes:
         node: the node that it is on.
-        number: tells slots apart in reports.
+        number: tells workers apart in reports.
         actor: what works there.
-        job: what it works on; None while it begins or is free.
     """
 
     node: str
     number: int
     actor: Any
-    job: Job | None = None
 
 
 class RayExecutor:
@@ -52,7 +53,8 @@ class RayExecutor:
         reporter: told of everything.
         numerics: what a job asks for: threads, or a GPU.
         overwrite: True if finished work is to be done again.
-        jobs: most jobs at once; None for as many as there is room for.
+        jobs: most jobs at once, spread over the GPUs if these are fewer; None for one on each GPU, and on CPUs for as
+            many as there are threads for.
         lease_seconds: after which a job whose worker is heard of no more may be taken over.
 
     Raises:
@@ -78,14 +80,16 @@ class RayExecutor:
         self._reporter = reporter
         self._numerics = numerics
         self._jobs = jobs
-        self._driver = secrets.token_hex(8)
         here = ray.get_runtime_context().get_node_id()
         self._reports = ray.remote(Reports).options(num_cpus=0, scheduling_strategy=_on(here)).remote()
-        self._arguments = expected.folder, expected.settings, self._driver, overwrite, self._reports
+        self._arguments = expected.folder, expected.settings, secrets.token_hex(8), overwrite, self._reports, numerics
         self._lease_seconds = lease_seconds
-        self._slots: list[_Slot] = []
-        self._free: deque[_Slot] = deque()
-        self._busy: dict[Any, _Slot] = {}
+        self._room = self._room_of_each()
+        self._workers: list[_Worker] = []
+        # Once for each job that a worker has room for.
+        self._free: deque[_Worker] = deque()
+        # By what is waited for: a job, or None for a worker that begins.
+        self._busy: dict[Any, tuple[_Worker, Job | None]] = {}
         self._known: set[str] = set()
         self._checked: dict[Any, str] = {}
         self._failed_to_begin: Counter[str] = Counter()
@@ -99,13 +103,13 @@ class RayExecutor:
         self._look_for_nodes()
         while self._checked:
             self._wait()
-        if not self._slots:
+        if not self._workers:
             raise MachineError("no node of the Ray cluster can be used; the lines above say why of each")
 
     @property
     def capacity(self) -> int:
         """How many jobs it works on at once; nodes come and go."""
-        return max(1, len(self._slots))
+        return max(1, len(self._workers) * self._room)
 
     def start(self, job: Job) -> None:
         """Hand the job to the next worker that is free."""
@@ -122,7 +126,7 @@ class RayExecutor:
             now = time.monotonic()
             if now - self._looked > _SECONDS_BETWEEN_LOOKS:
                 self._look_for_nodes()
-            if not self._slots and not self._checked:
+            if not self._workers and not self._checked:
                 raise MachineError("no node is left; what is finished stays, and the same command goes on from there")
             self._wait()
             if now - self._told > _PACE:
@@ -134,8 +138,8 @@ class RayExecutor:
 
     def end(self) -> None:
         """End all workers, whatever they do."""
-        for slot in self._slots:
-            self._ray.kill(slot.actor)
+        for worker in self._workers:
+            self._ray.kill(worker.actor)
         self._ray.kill(self._reports)
 
     def _wait(self) -> None:
@@ -147,45 +151,48 @@ class RayExecutor:
         for reference in ready:
             if reference in self._checked:
                 self._judge(reference, self._checked.pop(reference))
-            else:
-                self._settle(reference, self._busy.pop(reference))
+            elif reference in self._busy:
+                self._settle(reference)
 
     def _hand_out(self) -> None:
         while self._waiting and self._free:
-            slot, job = self._free.popleft(), self._waiting.popleft()
-            slot.job = job
-            self._busy[slot.actor.answer.remote(job, job in self._begun)] = slot
+            worker, job = self._free.popleft(), self._waiting.popleft()
+            self._busy[worker.actor.answer.remote(job, job in self._begun)] = worker, job
             self._begun.add(job)
 
-    def _settle(self, reference: Any, slot: _Slot) -> None:
+    def _settle(self, reference: Any) -> None:
         """Hear what became of a job, or that a worker is ready."""
+        worker, job = self._busy[reference]
         try:
             kind, said = self._ray.get(reference)
         except self._ray.exceptions.RayActorError as error:
-            self._replace(slot, one_line(error)[-300:])
+            self._replace(worker, one_line(error)[-300:])
             return
         except self._ray.exceptions.RayError as error:
             kind, said = "done", one_line(error)[-300:]
-        job, slot.job = slot.job, None
-        self._free.append(slot)
+        del self._busy[reference]
+        self._free.extend([worker] * (1 if job else self._room))
         raise_if_for_all(kind, said)
         if job:
             self._done.append((job, said))
 
-    def _replace(self, slot: _Slot, why: str) -> None:
-        """Go on without a worker that ended: its job is tried again, unless that ends every worker that has it."""
-        self._slots.remove(slot)
-        job = slot.job
-        if job:
-            self._try_again(job, f"its worker on {self._name(slot.node)} was lost")
-        else:
-            self._failed_to_begin[slot.node] += 1
-        if slot.node not in self._alive() or self._failed_to_begin[slot.node] >= LIVES:
-            if slot.node in self._known:
-                self._reporter.line(f"node {self._name(slot.node)}: lost ({why})")
-                self._known.discard(slot.node)
+    def _replace(self, lost: _Worker, why: str) -> None:
+        """Go on without a worker that ended: its jobs are tried again, unless one ends every worker that has it."""
+        self._workers.remove(lost)
+        self._free = deque(worker for worker in self._free if worker is not lost)
+        for reference, (worker, job) in list(self._busy.items()):
+            if worker is lost:
+                del self._busy[reference]
+                if job:
+                    self._try_again(job, f"its worker on {self._name(lost.node)} was lost")
+                else:
+                    self._failed_to_begin[lost.node] += 1
+        if lost.node not in self._alive() or self._failed_to_begin[lost.node] >= LIVES:
+            if lost.node in self._known:
+                self._reporter.line(f"node {self._name(lost.node)}: lost ({why})")
+                self._known.discard(lost.node)
             return
-        self._add_slot(slot.node, slot.number)
+        self._add_worker(lost.node, lost.number)
 
     def _try_again(self, job: Job, how: str) -> None:
         progress = progress_of(self._results, job)
@@ -212,7 +219,7 @@ class RayExecutor:
                 on = check.options(num_cpus=0, max_retries=0, scheduling_strategy=_on(node))
                 self._checked[on.remote(self._expected, node)] = node
             else:
-                asks = "a GPU" if self._numerics.device == "cuda" else f"{self._numerics.threads} threads"
+                asks = "a GPU" if self._on_gpus else f"{self._numerics.threads} threads"
                 self._refuse(node, f"has no room for a job, which asks for {asks}")
 
     def _judge(self, reference: Any, node: str) -> None:
@@ -239,26 +246,34 @@ class RayExecutor:
             )
         self._processors.add(report.processor)
         for _ in range(self._places(node)):
-            if self._jobs is None or len(self._slots) < self._jobs:
-                self._add_slot(node, len(self._slots))
+            if self._jobs is None or len(self._workers) * self._room < self._jobs:
+                self._add_worker(node, len(self._workers))
 
     def _refuse(self, node: str, problem: str) -> None:
         self._reporter.line(f"node {self._name(node)} {problem}; it gets no job")
 
-    def _add_slot(self, node: str, number: int) -> None:
-        gpu = self._numerics.device == "cuda"
-        needs = {"num_cpus": 0 if gpu else self._numerics.threads, "num_gpus": 1 if gpu else 0}
-        made = self._ray.remote(NodeActor).options(**needs, scheduling_strategy=_on(node))
-        slot = _Slot(node, number, made.remote(*self._arguments, number, self._lease_seconds))
-        self._slots.append(slot)
-        self._busy[slot.actor.ready.remote()] = slot
+    def _add_worker(self, node: str, number: int) -> None:
+        needs = {"num_gpus": 1, "num_cpus": 0} if self._on_gpus else {"num_cpus": self._numerics.threads}
+        made = self._ray.remote(NodeActor).options(**needs, max_concurrency=self._room, scheduling_strategy=_on(node))
+        actor = made.remote(*self._arguments, self._lease_seconds, number * _NUMBERS, self._room)
+        worker = _Worker(node, number, actor)
+        self._workers.append(worker)
+        self._busy[actor.ready.remote()] = worker, None
+
+    def _room_of_each(self) -> int:
+        """How many jobs a worker is given at once: several on a GPU, if there are more jobs than GPUs."""
+        if not self._on_gpus or self._jobs is None:
+            return 1
+        return max(1, -(-self._jobs // max(1, sum(self._places(node) for node in self._alive()))))
+
+    @property
+    def _on_gpus(self) -> bool:
+        return self._numerics.device == "cuda"
 
     def _places(self, node: str) -> int:
-        """How many jobs a node has room for."""
+        """How many workers a node has room for."""
         has = self._alive().get(node, {}).get("Resources", {})
-        if self._numerics.device == "cuda":
-            return int(has.get("GPU", 0))
-        return int(has.get("CPU", 0) // max(1, self._numerics.threads))
+        return int(has.get("GPU", 0) if self._on_gpus else has.get("CPU", 0) // max(1, self._numerics.threads))
 
     def _alive(self) -> dict[str, dict[str, Any]]:
         return {node["NodeID"]: node for node in self._ray.nodes() if node["Alive"]}

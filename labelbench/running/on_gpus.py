@@ -19,11 +19,12 @@ from labelbench.results.store import Results
 from labelbench.running.jobs import Job, TrainingJob
 from labelbench.running.materials import Materials
 from labelbench.running.memory import Memory, needed_memory
-from labelbench.running.progress import JobListener, Reporter
+from labelbench.running.progress import JobListener, RemoteReporter, Reporter
 from labelbench.running.streams import Place, Steps, Streams
 from labelbench.running.training_task import TrainingTask
 from labelbench.running.worker import Worker
 from labelbench.runs import Numerics
+from labelbench.settings import current_settings, put_in_force
 from labelbench.training.trainer import Trainer
 
 # Steps of a training that are taken when it begins: after them it is compiled, captured, and as large as it gets.
@@ -91,11 +92,14 @@ def _free() -> int:
     return int(free) + int(torch.cuda.memory_reserved()) - int(torch.cuda.memory_allocated())
 
 
+_Told = Reporter | RemoteReporter
+
+
 @dataclass
 class _Numbered(JobListener):
     """Reports one slot's work, from any thread; ends a thread's work once nobody wants it any more."""
 
-    reporter: Reporter
+    reporter: _Told
     number: int
     lock: threading.Lock
     ended: threading.Event
@@ -117,7 +121,7 @@ class _Numbered(JobListener):
 
 @contextmanager
 def on_gpus(
-    jobs: int, numerics: Numerics, results: Results, reporter: Reporter, materials: Materials, *, overwrite: bool
+    jobs: int, numerics: Numerics, results: Results, reporter: _Told, materials: Materials, *, overwrite: bool
 ) -> Iterator[Streams[Job]]:
     """Train ``jobs`` networks at once, or one on each GPU in use if these are more, and measure beside them.
 
@@ -141,7 +145,7 @@ def on_gpus(
         return Place(_Slot(worker, memories[card]), partial(torch.cuda.device, card))
 
     places = [place(number) for number in range(at_once + measuring)]
-    threads = ThreadPoolExecutor(measuring, "labelbench-measuring")
+    threads = ThreadPoolExecutor(measuring, "labelbench-measuring", put_in_force, (current_settings(),))
     before = sys.getswitchinterval()
     sys.setswitchinterval(_SWITCH)
     try:

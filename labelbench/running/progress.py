@@ -59,6 +59,33 @@ class RemoteListener(JobListener):
         self._send(("end", (outcome,), {"worker": self._worker}))
 
 
+class RemoteReporter:
+    """Tells a :class:`Reporter` elsewhere of several pieces at once.
+
+    Args:
+        send: as for :class:`RemoteListener`.
+        first: number of the first worker there.
+    """
+
+    def __init__(self, send: Callable[[tuple[str, tuple[object, ...], dict[str, object]]], None], first: int) -> None:
+        self._send = send
+        self._first = first
+        self._listeners: dict[int, RemoteListener] = {}
+
+    def begin(self, name: str, size: float = 0.0, worker: int = 0) -> None:
+        """Begin a piece of this size."""
+        self._listeners[worker] = RemoteListener(self._send, self._first + worker)
+        self._listeners[worker].begin(name, size)
+
+    def update(self, doing: str, share: float, *, always: bool = False, worker: int = 0) -> None:
+        """The piece is done to ``share``."""
+        self._listeners[worker].update(doing, share, always=always)
+
+    def end(self, outcome: str = "", worker: int = 0) -> None:
+        """The piece is done."""
+        self._listeners[worker].end(outcome)
+
+
 @dataclass
 class _Piece:
     """One piece of work in hand."""

@@ -22,6 +22,8 @@ _Job = TypeVar("_Job")
 _Given = TypeVar("_Given", contravariant=True)
 # Seconds between two looks at GPUs that have enough to do.
 _PAUSE = 0.0002
+# The same where threads alone work, and other jobs may come meanwhile.
+_LONG_PAUSE = 0.05
 
 
 class Steps(Protocol):
@@ -129,12 +131,22 @@ class Streams(Generic[_Job]):
         Raises:
             ConflictError, MachineError: what every other job would meet as well.
         """
-        while not self._done and (self._busy or any(self._waiting.values())):
-            self._admit()
-            stepped = self._step_all()
-            self._collect()
-            if not stepped and not self._done:
-                self._rest()
+        done: list[tuple[_Job, str]] = []
+        while not done and (self._busy or any(self._waiting.values()) or self._done):
+            done = self.turn()
+        return done
+
+    def turn(self) -> list[tuple[_Job, str]]:
+        """Begin what there is room for and take one step of each training: each job that is done, as :meth:`finished`.
+
+        Raises:
+            ConflictError, MachineError: what every other job would meet as well.
+        """
+        self._admit()
+        stepped = self._step_all()
+        self._collect()
+        if not stepped and not self._done:
+            self._rest()
         done, self._done = self._done, []
         return done
 
@@ -198,7 +210,7 @@ class Streams(Generic[_Job]):
         if any(place.steps is not None for place in self._places[True]) or not futures:
             time.sleep(_PAUSE)
         else:
-            wait(futures, return_when=FIRST_COMPLETED)
+            wait(futures, timeout=_LONG_PAUSE, return_when=FIRST_COMPLETED)
 
     def _free(self, place: Place[_Job], why: str) -> None:
         assert place.job is not None

@@ -63,10 +63,8 @@ class Worker:
         """Do a job, and say what became of it in words that can be sent: see :func:`raise_if_for_all`."""
         try:
             return "done", self.attempt(job)
-        except ConflictError as error:
-            return "conflict", one_line(error)
-        except MachineError as error:
-            return "machine", one_line(error)
+        except (ConflictError, MachineError) as error:
+            return for_all(error)
 
     def do(self, job: Job) -> None:
         """Do a job; its result is on disk then."""
@@ -88,6 +86,11 @@ class Worker:
             listeners=self.listeners,
             overwrite=self.overwrite,
         )
+
+
+def for_all(error: BaseException) -> tuple[str, str]:
+    """What every other job would meet as well, in words that can be sent: see :func:`raise_if_for_all`."""
+    return "conflict" if isinstance(error, ConflictError) else "machine", one_line(error)
 
 
 def raise_if_for_all(kind: str, said: str) -> None:

@@ -3,50 +3,33 @@
 from __future__ import annotations
 
 import importlib.util
-import io
 import json
 import os
 import signal
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from rich.console import Console
 
-from labelbench.cluster.on_ray import on_ray
+from labelbench.cli import cli
+from labelbench.errors import InputError
 from labelbench.leaderboard.exports import export
 from labelbench.leaderboard.leaderboard import Leaderboard
-from labelbench.optimizers import SGD
-from labelbench.recipes import Recipe
 from labelbench.results.reading import read
 from labelbench.results.store import Results
-from labelbench.running.planning import plan
-from labelbench.running.progress import Reporter
-from labelbench.running.runner import Outcome, Runner
-from labelbench.runs import Numerics
-from labelbench.suite import Suite
 
 pytestmark = [
     pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="Ray is not installed"),
     # Of Ray's own threads, sockets and files, which it leaves to the end of the process.
     pytest.mark.filterwarnings("ignore"),
 ]
-RECIPE = Recipe(name="test", epochs=6, batch_size=16, optimizer=SGD(0.05), milestones=(1,), crop_padding=2)
-SUITE = Suite(
-    "test",
-    ("digits",),
-    ("category", "constant"),
-    ("resnet8",),
-    ("accuracy",),
-    recipe=RECIPE,
-    train_fraction=0.2,
-    test_images=40,
-)
+RUN = ["run", "--dataset", "digits:size=8", "--label", "category", "--label", "constant", "--backbone", "resnet8",
+       "--evaluator", "accuracy", "--recipe", "quick", "--epochs", "16", "--train-fraction", "0.3",
+       "--test-images", "40", "--device", "cpu", "--threads", "1"]  # fmt: skip
 DEADLY = """
 import os
 from labelbench import Evaluator, hookimpl
@@ -68,7 +51,7 @@ def register_evaluators():
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """A node of one CPU, to which others can be added; its processes know the plugin ``deadly``."""
+    """A node of one CPU, to which others can be added; all processes that begin now know the plugin ``deadly``."""
     from ray.cluster_utils import Cluster
 
     site = tmp_path_factory.mktemp("site")
@@ -80,28 +63,11 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", str(site))
         patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
-        patch.syspath_prepend(site)
         made = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
         try:
             yield made
         finally:
             made.shutdown()
-
-
-def ran(folder: Path, suite: Suite, address: str | None) -> tuple[Outcome, str]:
-    """The suite run here, or on the cluster; and what was said."""
-    console = Console(file=io.StringIO(), force_terminal=False)
-    results = Results(folder)
-    todo = plan(suite, Numerics(threads=1), results)
-    with Reporter(console) as reporter:
-        elsewhere = None
-        if address:
-            elsewhere = lambda materials: on_ray(  # noqa: E731
-                todo, results, reporter, materials, overwrite=False, address=address
-            )
-        outcome = Runner(todo, results, reporter, elsewhere=elsewhere).run()
-    assert isinstance(console.file, io.StringIO)
-    return outcome, console.file.getvalue()
 
 
 def csv_of(folder: Path) -> str:
@@ -113,64 +79,63 @@ def leases(folder: Path) -> list[dict[str, Any]]:
     return [{"job": file.parent.name, **json.loads(text)} for file in files if (text := file.read_text())]
 
 
-def wait_for_a_training(folder: Path) -> int:
-    """The process that has a training in hand, with a checkpoint written."""
+def parent_of(process: int) -> int:
+    """The process that began it; 0 if it is gone."""
+    try:
+        return int(Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[1])
+    except OSError:
+        return 0
+
+
+def wait_for_a_training(folder: Path, driver: subprocess.Popen[Any], node: Any = None) -> int:
+    """The process, on this node if one is named, that has a training in hand, with a checkpoint written."""
+    raylet = node.all_processes["raylet"][0].process.pid if node else None
     deadline = time.monotonic() + 300
-    while time.monotonic() < deadline:
+    while time.monotonic() < deadline and driver.poll() is None:
         begun = {file.parent.name.rpartition("-")[2] for file in folder.rglob("checkpoint.safetensors")}
         for lease in leases(folder):
-            if lease["state"] == "held" and lease["job"] in begun and Path(f"/proc/{lease['process'][2]}").exists():
+            parent = parent_of(lease["process"][2])
+            if lease["state"] == "held" and lease["job"] in begun and parent and parent == (raylet or parent):
                 return int(lease["process"][2])
         time.sleep(0.02)
     raise AssertionError("no training was begun")
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks for processes in /proc")
-def test_a_suite_survives_the_death_of_driver_worker_and_node(
-    cluster: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # Plugins are found once per process and choice: this one was not there when another test asked for all.
-    monkeypatch.setenv("LABELBENCH_PLUGINS", "deadly")
+def test_a_suite_survives_the_death_of_driver_worker_and_node(cluster: Any, tmp_path: Path) -> None:
     here, there = tmp_path / "here", tmp_path / "there"
-    ran(here, SUITE, None)
-    # The driver: one in a process of its own, killed while it trains.
-    code = (
-        "import sys; from pathlib import Path; from labelbench.suite import Suite;"
-        "sys.path.insert(0, sys.argv[3]); import test_ray; test_ray.ran(Path(sys.argv[1]), test_ray.SUITE, sys.argv[2])"
-    )
-    command = [sys.executable, "-c", code, str(there), cluster.address, str(Path(__file__).parent)]
+    with pytest.raises(SystemExit, match="0"):
+        cli.main([*RUN, "--results", str(here)], standalone_mode=False)
+    command = [sys.executable, "-m", "labelbench", *RUN, "--engine", "ray", "--address", cluster.address]
+    command += ["--results", str(there)]
     driver = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    wait_for_a_training(there)
+    wait_for_a_training(there, driver)
     driver.kill()
     driver.wait()
-    # A worker, then a node that comes for the purpose, killed while they train.
+    # The same again, with a job that ends whatever works on it, and with a node that comes for the purpose.
     node = cluster.add_node(num_cpus=1)
-
-    def kill() -> None:
-        os.kill(wait_for_a_training(there), signal.SIGKILL)
-        cluster.remove_node(node, allow_graceful=False)
-
-    killer = threading.Thread(target=kill, daemon=True)
-    killer.start()
-    deadly = SUITE.changed(evaluators=(*SUITE.evaluators, "deadly"))
-    outcome, said = ran(there, deadly, cluster.address)
-    killer.join()
+    driver = subprocess.Popen(
+        [*command, "--evaluator", "deadly"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    )
+    wait_for_a_training(there, driver, node)
+    cluster.remove_node(node, allow_graceful=False)
+    os.kill(wait_for_a_training(there, driver, cluster.head_node), signal.SIGKILL)
+    _, said = driver.communicate()
+    assert driver.returncode == 3, said
     assert "was lost; tried again" in said
-    (refused, _), (died, why) = outcome.failures
-    assert refused.endswith("category seed 0 20% of the data deadly") and died.endswith("20% of the data deadly")
-    assert "was lost, 3 times (out of memory?)" in why
+    failed = [line for line in said.splitlines() if "failed: " in line]
+    assert all(" deadly: " in line for line in failed), said
+    assert any(" category " in line and "not wanted" in line for line in failed), said
+    assert any(" constant " in line and "was lost, 3 times (out of memory?)" in line for line in failed), said
     assert csv_of(there) == csv_of(here)
-    trained = [run.id for run in plan(SUITE, Numerics(threads=1), Results(there)).trainings]
+    trained = {json.loads(file.read_text())["run"]["id"] for file in here.rglob("training.json")}
     done = [lease["job"] for lease in leases(there) if lease["state"] == "done"]
     assert [done.count(run) for run in trained] == [1, 1]
 
 
-def test_without_ray_it_is_said_what_to_install(tmp_path: Path, command: Callable[..., Any]) -> None:
-    (tmp_path / "hidden").mkdir()
-    (tmp_path / "hidden" / "ray.py").write_text("raise ImportError('hidden')")
-    arguments = ["run", "--engine", "ray", "--label", "category", "--evaluator", "label-statistics", "--offline"]
-    done = command(*arguments, env={"PYTHONPATH": str(tmp_path / "hidden")})
-    assert done.returncode == 2
-    assert done.stderr.splitlines()[-1] == (
-        "labelbench: engine 'ray' needs Ray, which is not installed; pip install 'labelbench[ray]'"
-    )
+def test_without_ray_it_is_said_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)
+    arguments = ["run", "--engine", "ray", "--label", "category", "--evaluator", "label-statistics"]
+    with pytest.raises(InputError) as refused:
+        cli.main([*arguments, "--results", str(tmp_path)], standalone_mode=False)
+    assert str(refused.value) == "engine 'ray' needs Ray, which is not installed; pip install 'labelbench[ray]'"
