@@ -18,19 +18,8 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-RUN = [
-    "run",
-    "--suite",
-    "quick",
-    "--device",
-    "cpu",
-    "--threads",
-    "1",
-    "--evaluator",
-    "accuracy",
-    "--test-images",
-    "100",
-]
+RUN = ["run", "--dataset", "digits:size=8", "--backbone", "resnet8", "--recipe", "quick", "--evaluator", "accuracy",
+       "--test-images", "100", "--device", "cpu", "--threads", "1"]  # fmt: skip
 
 
 def main() -> None:
@@ -39,10 +28,10 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--nodes", type=int, default=2, help="beside the one that is never killed")
     parser.add_argument("--seeds", type=int, default=2)
-    parser.add_argument("--epochs", type=int, default=10)
+    parser.add_argument("--epochs", type=int, default=40)
     parser.add_argument("--seconds", type=float, default=3.0, help="mean time between two kills")
     options = parser.parse_args()
-    command = [*RUN, "--seeds", str(options.seeds), "--epochs", str(options.epochs), "--train-fraction", "0.2"]
+    command = [*RUN, "--seeds", str(options.seeds), "--epochs", str(options.epochs), "--train-fraction", "0.3"]
     command += [part for label in ("category", "constant", "low-dim") for part in ("--label", label)]
     with tempfile.TemporaryDirectory() as folder:
         here, there = Path(folder, "here"), Path(folder, "there")

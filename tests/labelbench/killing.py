@@ -1,6 +1,7 @@
 """Kill a suite with two jobs at random moments, again and again, and compare what it ends with to a run left alone.
 
-``python tests/labelbench/killing.py --kills 50``: all results and weights have the same bytes, but for times.
+``python tests/labelbench/killing.py --kills 50``: the command dies, or a process that it began; all results and weights
+have the same bytes in the end, but for times.
 """
 
 from __future__ import annotations
@@ -14,14 +15,18 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
+from contextlib import suppress
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 from safetensors.torch import load_file
 
 SUITE = ["run", "--dataset", "digits:size=8", "--label", "category", "--label", "constant", "--label", "low-dim",
-         "--backbone", "resnet8", "--evaluator", "accuracy", "--evaluator", "label-statistics", "--seeds", "4",
-         "--epochs", "3", "--device", "cpu", "--threads", "1", "--jobs", "2"]  # fmt: skip
+         "--backbone", "resnet8", "--evaluator", "accuracy", "--evaluator", "label-statistics", "--seeds", "2",
+         "--epochs", "4", "--train-fraction", "0.3", "--test-images", "100",
+         "--device", "cpu", "--threads", "1", "--jobs", "2"]  # fmt: skip
 _TIMES = ("wall_seconds", "finished", "seconds")
 
 
@@ -45,19 +50,56 @@ def _without_times(value: Any) -> Any:
     return value
 
 
-def killed(results: Path, seconds: float) -> bool:
-    """Run the suite and kill it after so many seconds; whether it was still running then."""
+def begun(results: Path) -> subprocess.Popen[bytes]:
+    """The suite in a process of its own."""
     command = [sys.executable, "-m", "labelbench", *SUITE, "--results", str(results)]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+
+
+def worked(process: subprocess.Popen[bytes], results: Path, seconds: float) -> bool:
+    """Whether it still works so many seconds after it wrote something for the first time."""
+    now, written = time.time(), False
+    while process.poll() is None and not written:
+        written = any(file.stat().st_mtime > now for file in results.rglob("*.safetensors") if file.exists())
+        time.sleep(0.02)
     try:
-        _, errors = process.communicate(timeout=seconds)
+        process.wait(seconds)
     except subprocess.TimeoutExpired:
-        os.kill(process.pid, signal.SIGKILL)
-        process.communicate()
         return True
+    ended(process)
+    return False
+
+
+def ended(process: subprocess.Popen[bytes]) -> None:
+    """Wait for its end, which is a good one."""
+    _, errors = process.communicate()
     if process.returncode:
         raise SystemExit(f"exit code {process.returncode}: {errors.decode()}")
-    return False
+
+
+def disturbed(results: Path, chance: random.Random, span: float, most: int) -> tuple[Counter[str], bool]:
+    """Run the suite, kill one of its processes, and then the command: what was killed, and whether it came to its end.
+
+    Args:
+        results: folder.
+        chance: when, and which.
+        span: seconds in which most of the work is done.
+        most: kills.
+    """
+    process, kills = begun(results), Counter[str]()
+    while kills.total() < most:
+        if not worked(process, results, chance.uniform(0, span)):
+            return kills, True
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        victim = chance.choice([process.pid, *map(int, children)]) if not kills else process.pid
+        with suppress(ProcessLookupError):
+            os.kill(victim, signal.SIGKILL)
+            kills["command" if victim == process.pid else "process of it"] += 1
+        if victim == process.pid:
+            process.communicate()
+            return kills, False
+    ended(process)
+    return kills, True
 
 
 def main() -> int:
@@ -68,21 +110,27 @@ def main() -> int:
     options = parser.parse_args()
     chance = random.Random(options.seed)
     print(f"seed {options.seed}", flush=True)
+    kills: Counter[str] = Counter()
     with tempfile.TemporaryDirectory() as folder:
         os.environ.update(LABELBENCH_CACHE=f"{folder}/cache", LABELBENCH_OFFLINE="1", OMP_NUM_THREADS="1")
+        alone_in = Path(folder, "alone")
+        process = begun(alone_in)
+        worked(process, alone_in, 0)
         started = time.monotonic()
-        killed(Path(folder, "alone"), 3600)
-        alone, longest = outcome(Path(folder, "alone")), time.monotonic() - started
-        kills = folders = 0
-        while kills < options.kills:
-            results = Path(folder, f"killed-{folders}")
-            folders += 1
-            while kills < options.kills and killed(results, chance.uniform(0.3, 1.0) * longest * 0.6):
-                kills += 1
-            killed(results, 3600)
+        ended(process)
+        alone, span = outcome(alone_in), time.monotonic() - started
+        print(f"alone: {len(alone)} files, {span:.1f} s of work", flush=True)
+        for number in count():
+            if kills.total() >= options.kills:
+                return 0
+            results, whole = Path(folder, f"killed-{number}"), False
+            while not whole:
+                # What has been killed often has little left to do.
+                more, whole = disturbed(results, chance, 0.7 * span, options.kills - kills.total())
+                kills += more
             found = outcome(results)
             differ = sorted(name for name in {*alone, *found} if alone.get(name) != found.get(name))
-            print(f"{kills} kills, {len(found)} files, {len(differ)} differ {differ[:5]}", flush=True)
+            print(f"{dict(kills)} killed, {len(found)} files, {len(differ)} differ {differ[:5]}", flush=True)
             if differ:
                 return 1
     return 0
