@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import importlib
 import os
+import signal
 import sys
 from typing import NoReturn
 
@@ -123,6 +124,8 @@ def main() -> NoReturn:
         error.show()
         sys.exit(error.exit_code)
     except (KeyboardInterrupt, click.Abort):
+        # Whoever presses again wants the end at once, and no more words.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
         goes_on = "; the same command goes on where this one stopped" if sys.argv[1:2] == ["run"] else ""
         click.echo(f"interrupted{goes_on}", err=True)
         sys.exit(INTERRUPTED)

@@ -43,7 +43,7 @@ class Settings:
 
 # Variables that say where libraries keep what they made, and folders in the cache folder for it.
 _CACHES = {"NUMBA_CACHE_DIR": "numba", "MPLCONFIGDIR": "matplotlib", "TORCHINDUCTOR_CACHE_DIR": "inductor",
-           "HF_HOME": "huggingface"}  # fmt: skip
+           "HF_HOME": "huggingface", "XDG_CACHE_HOME": "others"}  # fmt: skip
 
 _current: ContextVar[Settings | None] = ContextVar("labelbench_settings", default=None)
 
@@ -87,4 +87,4 @@ def _cache_elsewhere(settings: Settings) -> None:
         home = False
     if not home:
         for name, folder in _CACHES.items():
-            os.environ.setdefault(name, str(settings.cache_dir.absolute() / folder))
+            os.environ[name] = os.environ.get(name) or str(settings.cache_dir.absolute() / folder)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 from collections import Counter, deque
 from collections.abc import Iterator
@@ -42,7 +43,8 @@ class _Process:
         # It inherits what is blocked: Ctrl-C, which reaches every process of a terminal, is for this one to answer.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
         try:
-            self.process.start()
+            with _no_script_of_standard_input():
+                self.process.start()
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
         theirs.close()
@@ -163,6 +165,21 @@ def processes(count: int, results: Results, reporter: Reporter, *, overwrite: bo
         yield executor
     finally:
         executor.end()
+
+
+@contextmanager
+def _no_script_of_standard_input() -> Iterator[None]:
+    """A process that begins runs the script of this one, but not what came from standard input, which is no file."""
+    main = sys.modules["__main__"].__dict__
+    file = main.get("__file__")
+    if file is None or Path(file).exists():
+        yield
+        return
+    del main["__file__"]
+    try:
+        yield
+    finally:
+        main["__file__"] = file
 
 
 def _work(connection: Connection, number: int, folder: str, settings: Settings, overwrite: bool) -> None:

@@ -17,7 +17,11 @@ from torch import nn
 
 from labelbench import Images, InputError, LabelSet, MachineError, RunSpec, Split, UnknownName, current_settings
 from labelbench.registry import backbone, check
+from labelbench.results.store import Results
+from labelbench.running.planning import plan
+from labelbench.runs import Numerics
 from labelbench.settings import use_settings
+from labelbench.suite import Suite
 from labelbench.training.start import initial_network
 
 # name -> features; timm says 512 for vgg11_bn in `num_features`, of which its head makes 4096.
@@ -67,6 +71,12 @@ def test_an_argument_of_another_form_is_refused_with_the_right_one(argument: str
     with pytest.raises(InputError) as refused:
         build(argument)
     assert problem in str(refused.value)
+
+
+def test_a_name_that_timm_does_not_have_is_refused_when_a_suite_is_planned(tmp_path: Path) -> None:
+    suite = Suite("test", ("digits",), ("category",), ("timm:resnet19",), ("accuracy",))
+    with pytest.raises(InputError, match="unknown timm model 'resnet19'; did you mean resnet18"):
+        plan(suite, Numerics(), Results(tmp_path))
 
 
 @pytest.mark.parametrize(

@@ -40,6 +40,17 @@ def test_every_training_and_measurement_is_planned_once(tmp_path: Path) -> None:
     assert (found.todo_trainings, found.todo_cells) == (found.trainings, found.cells)
 
 
+def test_one_thing_under_two_names_is_planned_once_and_said(tmp_path: Path) -> None:
+    suite = replace(SUITE, labels=("category", "category:", "shuffled-speech", "shuffle"), headline=())
+    found = planned(tmp_path, suite)
+    assert found.suite.labels == ("category", "shuffled-speech")
+    assert {run.label for run in found.trainings} == {"category", "shuffled-speech"}
+    assert found.notes == (
+        "label category: is category: done once, under that name",
+        "label shuffle is shuffled-speech: done once, under that name",
+    )
+
+
 def test_nothing_is_written_or_computed_by_planning(tmp_path: Path) -> None:
     planned(tmp_path / "results")
     assert not (tmp_path / "results").exists()

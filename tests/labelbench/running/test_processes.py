@@ -132,6 +132,31 @@ def test_a_job_that_fails_or_ends_its_process_fails_alone(
     assert console.file.getvalue().count("deadly: its process was killed by SIGKILL") == 1
 
 
+SCRIPT = """
+import labelbench
+labelbench.run(datasets="digits:size=8", labels=["category", "constant"], backbones="resnet8",
+               evaluators="label-statistics", jobs=2, progress=False)
+print("done")
+"""
+
+
+def test_a_script_from_standard_input_may_have_jobs(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable], input=SCRIPT, cwd=tmp_path, capture_output=True, text=True, encoding="utf-8", check=False
+    )
+    assert done.stdout.endswith("done\n"), done.stderr
+
+
+def test_a_script_whose_work_is_not_guarded_hears_of_the_guard(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(SCRIPT)
+    done = subprocess.run(
+        [sys.executable, "mine.py"], cwd=tmp_path, capture_output=True, text=True, encoding="utf-8", check=False
+    )
+    *before, last = done.stderr.splitlines()
+    assert done.returncode == 1 and 'keeps its own work under `if __name__ == "__main__":`' in last
+    assert len(before) < 40
+
+
 def test_a_disk_that_refuses_stops_everything_in_one_line(tmp_path: Path) -> None:
     (run,) = plan(SUITE.changed(labels="category"), Numerics(threads=1), Results(tmp_path)).trainings
     results = Results(Path("/proc/labelbench"))

@@ -380,3 +380,8 @@ def test_shares_of_one_seed_are_nested_and_share_their_validation_images() -> No
         assert len(validation) == 5_000 and not set(train_part) & set(validation)
         assert np.array_equal(validation, parts[1.0][1])
     assert set(parts[0.01][0]) < set(parts[0.2][0]) < set(parts[1.0][0])
+
+
+def test_a_share_is_two_images_or_more_which_batch_normalisation_needs() -> None:
+    train, _ = split_indices(replace(RUN, train_fraction=1e-6), 100, 0.1)
+    assert len(train) == 2
