@@ -7,8 +7,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from labelbench.leaderboard.records import ScoreTable
-from labelbench.report.notebook import notebook_html
 from labelbench.results.reading import Contents, read
 from labelbench.results.store import Results, no_results, results_in
 from labelbench.settings import Settings, current_settings, use_settings
@@ -17,6 +15,7 @@ from labelbench.suite import Suite
 if TYPE_CHECKING:
     from labelbench.labels import LabelSet
     from labelbench.leaderboard.leaderboard import Leaderboard
+    from labelbench.leaderboard.records import ScoreTable
     from labelbench.loggers.logger import Logger
     from labelbench.recipes import Recipe
     from labelbench.running.planning import Plan
@@ -114,7 +113,7 @@ def run(
         with Reporter(Console(stderr=True, quiet=not progress)) as reporter:
             done = carry_out(plan, folder, reporter, overwrite=overwrite, jobs=jobs, address=address)
             done.write_pages(reporter)
-    return ScoreTable.of(done.contents, done.board, notebook_html)
+    return _table(done.contents, done.board)
 
 
 def load_results(folder: str | Path) -> ScoreTable:
@@ -130,7 +129,15 @@ def load_results(folder: str | Path) -> ScoreTable:
     contents = read(results_in(path))
     if not contents.records and not contents.failures:
         raise no_results(path)
-    return ScoreTable.of(contents, html=notebook_html)
+    return _table(contents)
+
+
+def _table(contents: Contents, board: Leaderboard | None = None) -> ScoreTable:
+    # Planning, which asks for neither, loads neither.
+    from labelbench.leaderboard.records import ScoreTable
+    from labelbench.report.notebook import notebook_html
+
+    return ScoreTable.of(contents, board, notebook_html)
 
 
 def planned(

@@ -231,8 +231,10 @@ def _entry_points() -> tuple[list[tuple[Origin, EntryPoint]], list[Broken]]:
             reason = f"the entry_points.txt of this installation cannot be read ({one_line(error)}); install it again"
             damaged.append(Broken(Origin("-", *_name_and_version(distribution)), reason))
             continue
+        # Read once: the file may be long, as it holds a description.
+        name, version = _name_and_version(distribution) if ours else ("", "")
         for point in ours:
-            origin = Origin(point.name, *_name_and_version(distribution))
+            origin = Origin(point.name, name, version)
             # The first one on the path is the one that Python imports; old metadata may spell its name otherwise.
             found.setdefault((re.sub(r"[-_.]+", "-", origin.distribution).lower(), point.name), (origin, point))
     order = sorted(found.values(), key=lambda pair: (not _is_core(pair[0]), pair[0].distribution, pair[0].plugin))
@@ -241,7 +243,8 @@ def _entry_points() -> tuple[list[tuple[Origin, EntryPoint]], list[Broken]]:
 
 def _name_and_version(distribution: Distribution) -> tuple[str, str]:
     try:
-        return distribution.metadata["Name"] or "unknown", distribution.version or "unknown"
+        found = distribution.metadata
+        return found["Name"] or "unknown", found["Version"] or "unknown"
     except Exception:  # a damaged installation says neither
         return "unknown", "unknown"
 

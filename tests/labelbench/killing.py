@@ -78,7 +78,7 @@ def ended(process: subprocess.Popen[bytes]) -> None:
 
 
 def disturbed(results: Path, chance: random.Random, span: float, most: int) -> tuple[Counter[str], bool]:
-    """Run the suite, kill one of its processes, and then the command: what was killed, and whether it came to its end.
+    """Run the suite, kill processes of it until it is the command: what was killed, and whether it came to its end.
 
     Args:
         results: folder.
@@ -91,7 +91,8 @@ def disturbed(results: Path, chance: random.Random, span: float, most: int) -> t
         if not worked(process, results, chance.uniform(0, span)):
             return kills, True
         children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
-        victim = chance.choice([process.pid, *map(int, children)]) if not kills else process.pid
+        # A job that loses its process three times fails, and rightly so.
+        victim = chance.choice([process.pid, *map(int, children)]) if kills.total() < 2 else process.pid
         with suppress(ProcessLookupError):
             os.kill(victim, signal.SIGKILL)
             kills["command" if victim == process.pid else "process of it"] += 1
@@ -126,7 +127,7 @@ def main() -> int:
             results, whole = Path(folder, f"killed-{number}"), False
             while not whole:
                 # What has been killed often has little left to do.
-                more, whole = disturbed(results, chance, 0.7 * span, options.kills - kills.total())
+                more, whole = disturbed(results, chance, 0.4 * span, options.kills - kills.total())
                 kills += more
             found = outcome(results)
             differ = sorted(name for name in {*alone, *found} if alone.get(name) != found.get(name))
