@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import os
+import shutil
+import tempfile
 import threading
 import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -16,6 +18,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from forking import Forks
 from labelbench.settings import Settings
 
 # Tests run in several processes: one thread each is faster than all of them waiting for each other's.
@@ -31,6 +34,23 @@ def shared() -> Path:
     if not folder.is_dir():
         pytest.skip("the folder 'shared' with data and reference arrays is not beside this repository")
     return folder
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Before workers are started, which share it: a Python whose processes are forked."""
+    if "FORKED_PYTHON" not in os.environ:
+        folder = tempfile.mkdtemp(prefix="forks-")
+        forks = Forks(Path(folder))
+        os.environ["FORKED_PYTHON"] = str(forks.python)
+        config.add_cleanup(forks.close)
+        config.add_cleanup(partial(shutil.rmtree, folder))
+        config.add_cleanup(partial(os.environ.pop, "FORKED_PYTHON"))
+
+
+@pytest.fixture(scope="session")
+def forked_python() -> Path:
+    """A Python for commands that need not be started afresh, see ``helpers/forking.py``."""
+    return Path(os.environ["FORKED_PYTHON"])
 
 
 @pytest.fixture(autouse=True)

@@ -54,13 +54,14 @@ def _loading(plugin: str) -> Iterator[str]:
     """What the module of a plugin does when it is loaded, beside the built-in ones and before anything else."""
     given = os.environ.get("LABELBENCH_PLUGINS")
     os.environ["LABELBENCH_PLUGINS"] = plugin
+    before = set(sys.modules)
     # What a plugin prints is sent to standard error when it is loaded.
     with redirect_stdout(io.StringIO()) as said, redirect_stderr(said):
         plugins()
     os.environ.pop("LABELBENCH_PLUGINS")
     if given is not None:
         os.environ["LABELBENCH_PLUGINS"] = given
-    heavy = [name for name in _HEAVY if name in sys.modules]
+    heavy = [name for name in _HEAVY if name in sys.modules and name not in before]
     if heavy:
         yield (
             f"its module imports {in_words(heavy)}; expected heavy imports inside the functions that need them, since "

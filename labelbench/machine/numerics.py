@@ -160,13 +160,14 @@ def numerics_in_force(numerics: Numerics) -> Iterator[None]:
     if numerics.device == "cpu":
         keep_freed_memory()
     threads = torch.get_num_threads()
-    deterministic = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
+    deterministic = torch.get_deterministic_debug_mode()
     fill = torch.utils.deterministic.fill_uninitialized_memory  # type: ignore[attr-defined]
     cudnn, products = torch.backends.cudnn.allow_tf32, torch.get_float32_matmul_precision()
     try:
         if numerics.threads:
             torch.set_num_threads(numerics.threads)
-        torch.use_deterministic_algorithms(numerics.mode != "fast", warn_only=True)
+        # The other way of saying it, torch.use_deterministic_algorithms, loads torch's compiler, for seconds.
+        torch.set_deterministic_debug_mode("default" if numerics.mode == "fast" else "warn")
         torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
         torch.backends.cudnn.allow_tf32 = numerics.mode == "fast"
         torch.set_float32_matmul_precision("highest")
@@ -174,7 +175,7 @@ def numerics_in_force(numerics: Numerics) -> Iterator[None]:
             yield
     finally:
         torch.set_num_threads(threads)
-        torch.use_deterministic_algorithms(deterministic[0], warn_only=deterministic[1])
+        torch.set_deterministic_debug_mode(deterministic)
         torch.utils.deterministic.fill_uninitialized_memory = fill  # type: ignore[attr-defined]
         torch.backends.cudnn.allow_tf32 = cudnn
         torch.set_float32_matmul_precision(products)

@@ -22,7 +22,7 @@ PROCESS_STATE = threading.RLock()
 _TORCH_AT_FIRST = {
     "torch's default dtype": "torch.float32",
     "torch's gradient mode": True,
-    "torch's deterministic algorithms": (False, False),
+    "torch's deterministic algorithms": 0,
     "torch's use of oneDNN": True,
     "torch's precision of matrix products": "highest",
     "torch's cuDNN switches": (False, False, True),
@@ -166,11 +166,7 @@ def _of_torch() -> dict[str, Part]:
         "torch's gradient mode": Part(torch.is_grad_enabled, put_back_gradients),
         "torch's number of threads": Part(torch.get_num_threads, torch.set_num_threads),
         "torch's deterministic algorithms": Part(
-            lambda: (
-                torch.are_deterministic_algorithms_enabled(),
-                torch.is_deterministic_algorithms_warn_only_enabled(),
-            ),
-            lambda found: torch.use_deterministic_algorithms(found[0], warn_only=found[1]),
+            torch.get_deterministic_debug_mode, torch.set_deterministic_debug_mode
         ),
         "torch's use of oneDNN": Part(lambda: bool(torch.backends.mkldnn.enabled), put_back_one_dnn),
         "torch's precision of matrix products": Part(

@@ -3,25 +3,19 @@
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-HERE = Path(__file__).parent
+import shims
 
 
 @pytest.fixture
-def reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, forked_python: Path) -> Path:
     """The folder in which a page is followed."""
     from PIL import Image
 
-    sys.path.insert(0, str(HERE))
-    try:
-        import shims
-    finally:
-        sys.path.remove(str(HERE))
     folder = tmp_path / "reader"
     random = np.random.RandomState(0)
     for part, count in (("train", 12), ("test", 4)):
@@ -33,6 +27,7 @@ def reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     shims.install(tmp_path / "bin")
     (tmp_path / "site").mkdir()
     monkeypatch.chdir(folder)
+    monkeypatch.setenv("PAGE_PYTHON", str(forked_python))
     monkeypatch.setenv("PAGE_BIN", str(tmp_path / "bin"))
     monkeypatch.setenv("PAGE_SITE", str(tmp_path / "site"))
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}")

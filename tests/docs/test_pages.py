@@ -9,10 +9,7 @@ from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))
 from pages import LANGUAGES, PAGES, ROOT, Block, blocks
-
-sys.path.pop(0)
 
 WITH_CODE = [page for page in PAGES if any(blocks(page))]
 

@@ -72,10 +72,12 @@ def save(tmp_path: Path) -> Callable[..., Results]:
 
 
 @pytest.fixture
-def command(tmp_path: Path) -> Callable[..., CompletedProcess[str]]:
-    """Run the real command in a process and folder of its own: ``command("list", "labels", env={...})``."""
+def command(tmp_path: Path, forked_python: Path) -> Callable[..., CompletedProcess[str]]:
+    """Run the real command in a process and folder of its own: ``command("list", "labels", env={...})``.
 
-    return partial(_run, tmp_path)
+    With ``fresh=True`` by an interpreter that is started for it, as a shell does.
+    """
+    return partial(_run, tmp_path, forked_python)
 
 
 @pytest.fixture
@@ -110,12 +112,20 @@ def _lay(site: Path, distribution: str, source: str, version: str = "1.0") -> di
     return {"PYTHONPATH": str(site)}
 
 
-def _run(folder: Path, *args: str, env: dict[str, str] | None = None, **options: Any) -> CompletedProcess[str]:
+def _run(
+    folder: Path,
+    python: Path,
+    *args: str,
+    env: dict[str, str] | None = None,
+    cwd: Path | None = None,
+    fresh: bool = False,
+    **options: Any,
+) -> CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "labelbench", *args],
+        [sys.executable if fresh else python, "-m", "labelbench", *args],
         capture_output=True,
         text=True,
-        cwd=options.pop("cwd", folder),
+        cwd=cwd or folder,
         env={**os.environ, "OMP_NUM_THREADS": "1", **(env or {})},
         timeout=900,
         check=False,
@@ -161,7 +171,7 @@ def register_evaluators():
 
 
 @pytest.fixture(scope="session")
-def hostile_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def hostile_run(tmp_path_factory: pytest.TempPathFactory, forked_python: Path) -> Path:
     """Folder of a real run, ``results`` in it, with labels of an installed plugin whose names are markup and a path."""
     folder = tmp_path_factory.mktemp("hostile") / "inner"
     folder.mkdir()
@@ -169,6 +179,7 @@ def hostile_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     evaluators = ("accuracy", "attacks-paper", "dimmed", "feature-views", "label-statistics")
     done = _run(
         folder,
+        forked_python,
         *("run", "--device", "cpu", "--threads", "1", "--dataset", "digits", "--backbone", "resnet8"),
         *("--label", "category", "--label", "<img src=x onerror=alert(1)>", "--label", "../x"),
         *(part for name in evaluators for part in ("--evaluator", name)),

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import copy
-import importlib.util
 import json
 import random
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,6 +14,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+import defended_networks as defended
 from labelbench import Evaluator
 from labelbench.attacks.engine import Attack, run_attack
 from labelbench.errors import InputError
@@ -27,11 +26,6 @@ from labelbench_evaluators.attack_libraries import Classifier
 from labelbench_evaluators.attack_presets import STRENGTHS, Library
 from labelbench_evaluators.attack_search import Attacker, Survivors, downwards
 from labelbench_evaluators.attacks_adaptive import EPSILONS, AdaptiveAttacks, attacks_adaptive, transfer_run
-
-_spec = importlib.util.spec_from_file_location("defended", Path(__file__).with_name("defended_networks.py"))
-assert _spec and _spec.loader
-defended: Any = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(defended)
 
 MakeBench = Callable[..., Any]
 FLAGS = ("overstated", "saturated-loss", "masked-gradients")

@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
-import importlib.util
 import random
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
+import official_loops as official
 from labelbench.errors import InputError
 from labelbench.evaluation.scores import Measurement
 from labelbench.registry import evaluator
 from labelbench.runs import Numerics
 from labelbench_evaluators.attack_protocols import EPSILONS, PROTOCOLS, paper_targets
 from labelbench_evaluators.attacks_paper import attacks_paper
-
-_spec = importlib.util.spec_from_file_location("official_loops", Path(__file__).with_name("official_loops.py"))
-assert _spec and _spec.loader
-official: Any = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(official)
 
 KINDS = ("category", "low-dim", "64x64", "48x48")
 MakeBench = Callable[..., Any]

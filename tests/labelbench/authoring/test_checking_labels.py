@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import importlib.util
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+import bad_plugins
 from labelbench.authoring.findings import failures
 from labelbench.errors import InputError, Unavailable, UnknownName
 from labelbench.testing import Finding, assert_fine, check_label
-
-_SPEC = importlib.util.spec_from_file_location("bad_plugins", Path(__file__).with_name("bad_plugins.py"))
-assert _SPEC and _SPEC.loader
-bad_plugins = importlib.util.module_from_spec(_SPEC)
-_SPEC.loader.exec_module(bad_plugins)
 
 Command = Callable[..., subprocess.CompletedProcess[str]]
 OFFLINE = [

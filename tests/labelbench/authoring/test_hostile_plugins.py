@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -11,10 +10,7 @@ from typing import Any
 
 from safetensors.torch import load_file
 
-_spec = importlib.util.spec_from_file_location("bad_plugins", Path(__file__).with_name("bad_plugins.py"))
-assert _spec and _spec.loader
-bad_plugins: Any = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(bad_plugins)
+import bad_plugins
 
 RUN = ["run", "--device", "cpu", "--threads", "1", "--dataset", "digits:size=8", "--backbone", "resnet8",
        "--epochs", "2", "--train-fraction", "0.1", "--label", "category", "--label", "low-dim",

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+import made_up
 from labelbench.claims.files import load_claims, paper_claims
 from labelbench.errors import InputError, UnknownName
 from labelbench.leaderboard.leaderboard import build
-
-_spec = importlib.util.spec_from_file_location("made_up", Path(__file__).parents[1] / "made_up.py")
-assert _spec and _spec.loader
-made_up: Any = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(made_up)
 
 OWN = """
 [labels]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import random
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import made_up
 from labelbench.claims.claim import Claims, Verdict
 from labelbench.claims.files import load_claims, paper_claims
 from labelbench.claims.judging import judge
@@ -21,10 +21,6 @@ from labelbench.results.records import Record
 from labelbench.results.spread import p_below
 from labelbench.results.tables import Table
 
-_spec = importlib.util.spec_from_file_location("made_up", Path(__file__).parents[1] / "made_up.py")
-assert _spec and _spec.loader
-made_up: Any = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(made_up)
 seeds, record = made_up.seeds, made_up.record
 
 EPSILONS = ("0.05", "0.1", "0.15", "0.2", "0.25", "0.3")

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.util
 import shlex
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+import made_up
 from labelbench.claims.files import paper_claims
 from labelbench.cli import cli
 from labelbench.errors import InputError
@@ -16,10 +15,6 @@ from labelbench.findings.page import BEGIN, END, Published, page_text, summary_t
 from labelbench.leaderboard.leaderboard import build
 
 ROOT = Path(__file__).parents[3]
-_spec = importlib.util.spec_from_file_location("made_up", ROOT / "tests" / "labelbench" / "made_up.py")
-assert _spec and _spec.loader
-made_up: Any = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(made_up)
 
 
 def published(**means: float) -> Published:

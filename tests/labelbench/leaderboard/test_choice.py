@@ -1,22 +1,16 @@
 from __future__ import annotations
 
 import csv
-import importlib.util
 import io
-from pathlib import Path
-from typing import Any
 
 import pytest
 
+import made_up
 from labelbench.errors import InputError, UnknownName
 from labelbench.leaderboard.choice import Choice, chosen, table_names
 from labelbench.leaderboard.leaderboard import Leaderboard, build
 from labelbench.leaderboard.wide import to_wide_csv
 
-_spec = importlib.util.spec_from_file_location("made_up", Path(__file__).parents[1] / "made_up.py")
-assert _spec and _spec.loader
-made_up: Any = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(made_up)
 seeds, record = made_up.seeds, made_up.record
 
 

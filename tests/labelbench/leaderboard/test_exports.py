@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import importlib.util
 import io
 import json
 import random
@@ -17,6 +16,7 @@ from typing import Any
 
 import pytest
 
+import made_up
 from labelbench.errors import UnknownName
 from labelbench.leaderboard.choice import first_alone
 from labelbench.leaderboard.exports import (
@@ -34,10 +34,6 @@ from labelbench.leaderboard.reported import printed_numbers, sources
 from labelbench.results.reading import read
 from labelbench.results.store import Results
 
-_spec = importlib.util.spec_from_file_location("made_up", Path(__file__).parents[1] / "made_up.py")
-assert _spec and _spec.loader
-made_up: Any = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(made_up)
 seeds, record = made_up.seeds, made_up.record
 
 PUBLISHED = Path(__file__).parents[3] / "results"

@@ -1,11 +1,10 @@
 from __future__ import annotations
 
-import importlib.util
-from pathlib import Path
 from typing import Any
 
 import pytest
 
+import made_up
 from labelbench import Evaluator, Headline, Measurement
 from labelbench.leaderboard import first_table
 from labelbench.leaderboard.choice import first_alone
@@ -13,10 +12,6 @@ from labelbench.leaderboard.exports import to_markdown
 from labelbench.leaderboard.leaderboard import Leaderboard, build
 from labelbench.recipes import RECIPES
 
-_spec = importlib.util.spec_from_file_location("made_up", Path(__file__).parents[1] / "made_up.py")
-assert _spec and _spec.loader
-made_up: Any = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(made_up)
 seeds, record = made_up.seeds, made_up.record
 
 

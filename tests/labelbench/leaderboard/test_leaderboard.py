@@ -1,18 +1,17 @@
 from __future__ import annotations
 
 import csv
-import importlib.util
 import io
 import json
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+import made_up
 from labelbench.evaluation.scores import Score
 from labelbench.leaderboard.exports import FORMATS, export, to_csv, to_json, to_markdown
 from labelbench.leaderboard.leaderboard import Leaderboard, build
@@ -21,11 +20,6 @@ from labelbench.recipes import Recipe
 from labelbench.results.reading import read
 from labelbench.results.store import Results
 from labelbench.runs import Numerics
-
-_spec = importlib.util.spec_from_file_location("made_up", Path(__file__).parents[1] / "made_up.py")
-assert _spec and _spec.loader
-made_up: Any = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(made_up)
 
 Save = Callable[..., Results]
 

@@ -1,20 +1,13 @@
 from __future__ import annotations
 
-import importlib.util
-from pathlib import Path
-from typing import Any
-
 import pytest
 from rich.console import Console
 
+import made_up
 from labelbench.leaderboard.choice import first_alone
 from labelbench.leaderboard.leaderboard import Leaderboard, build
 from labelbench.leaderboard.terminal import print_tables
 
-_spec = importlib.util.spec_from_file_location("made_up", Path(__file__).parents[1] / "made_up.py")
-assert _spec and _spec.loader
-made_up: Any = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(made_up)
 seeds, record = made_up.seeds, made_up.record
 
 LABELS = ("category", "gaussian-composition", "official:shuffled-speech", "scaled:low-dim:factor=2,seed=run")

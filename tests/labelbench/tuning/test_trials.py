@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 
 import pytest
 
+import made_up
 from labelbench.errors import InputError
 from labelbench.leaderboard.leaderboard import build
 from labelbench.recipes import RECIPES
@@ -19,11 +19,6 @@ from labelbench.suite import Suite
 from labelbench.tuning.suite_file import suite_text
 from labelbench.tuning.trials import FIRST_SEED, Trials, edge_lines
 from labelbench.tunings import Grid
-
-_spec = importlib.util.spec_from_file_location("made_up", Path(__file__).parents[1] / "made_up.py")
-assert _spec and _spec.loader
-made_up: Any = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(made_up)
 
 SUITE = Suite("mine", ("digits",), ("category", "speech"), ("resnet8",), ("accuracy",), recipe=RECIPES["quick"])
 RATES = Grid.of({"learning-rate": (0.1, 0.2, 0.4)})

@@ -46,7 +46,7 @@ def labelbench(args: list[str]) -> int:
 
 def real(args: list[str]) -> int:
     """Run labelbench."""
-    return subprocess.run([sys.executable, "-m", "labelbench", *args], check=False).returncode
+    return subprocess.run([os.environ["PAGE_PYTHON"], "-m", "labelbench", *args], check=False).returncode
 
 
 def make(args: list[str]) -> int:
