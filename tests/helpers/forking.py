@@ -160,6 +160,9 @@ def _become(args: list[str], cwd: str, env: dict[str, str]) -> None:
     os.environ.clear()
     os.environ.update(env)
     os.chdir(cwd)
+    sys.stdin = sys.__stdin__ = open(0, closefd=False)  # noqa: SIM115
+    sys.stdout = sys.__stdout__ = open(1, "w", closefd=False)  # noqa: SIM115
+    sys.stderr = sys.__stderr__ = open(2, "w", 1, errors="backslashreplace", closefd=False)  # noqa: SIM115
     sys.argv = args
     sys.path[:] = [cwd, *added, *(path for path in sys.path[1:] if path not in before)]
     sys.dont_write_bytecode = bool(env.get("PYTHONDONTWRITEBYTECODE"))
