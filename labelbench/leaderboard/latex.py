@@ -68,11 +68,11 @@ def _section(section: Section, detail: Detail) -> Iterator[str]:
         yield from _notes(section.notes)
         return
     yield r"\begin{table}[htbp]"
-    yield r"\centering\small"
+    yield r"\centering\small\setlength{\tabcolsep}{3pt}"
     yield rf"\caption{{{_caption(section, detail)}}}"
     yield from _tabular(section.grid)
     if section.notes:
-        yield r"\par\smallskip\footnotesize"
+        yield r"\par\smallskip\raggedright\footnotesize"
     yield from _notes(section.notes)
     yield r"\end{table}"
 
@@ -86,7 +86,7 @@ def _tabular(grid: Grid) -> Iterator[str]:
     yield " & ".join(_headings(grid)) + r" \\"
     yield r"\midrule"
     for index, cells in enumerate(grid.cells):
-        yield _line(cells, [(index, place) in grid.bold for place in range(len(cells))])
+        yield _line(cells, [(index, place) in grid.bold for place in range(len(cells))], wide=grid.wide)
     yield r"\bottomrule"
     yield r"\end{tabular}}"
 
@@ -113,8 +113,10 @@ def _headings(grid: Grid) -> Iterator[str]:
             yield rf"\shortstack[r]{{{lines}}}"
 
 
-def _line(cells: Sequence[str], bold: Sequence[bool] = ()) -> str:
+def _line(cells: Sequence[str], bold: Sequence[bool], *, wide: bool) -> str:
     texts = [escaped(cell) for cell in cells]
+    if wide:
+        texts[-1] = rf"{{\raggedright {texts[-1]}\par}}"
     if texts and texts[0][:1] in ("[", "*"):
         # After the end of a line these would be read as its argument.
         texts[0] = f"{{{texts[0][0]}}}{texts[0][1:]}"

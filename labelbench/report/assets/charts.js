@@ -113,7 +113,11 @@
     return new Figure(element, chart);
   });
   const again = () => figures.forEach((figure) => { figure.legend(); figure.draw(); });
-  const show = (figure) => { figure.drawn = true; figure.draw(); };
+  const show = async (figure) => {
+    await plotly;
+    figure.drawn = true;
+    figure.draw();
+  };
 
   const sight = new IntersectionObserver((entries) => {
     for (const entry of entries) {

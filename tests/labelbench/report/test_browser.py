@@ -286,4 +286,4 @@ def test_names_of_a_plugin_are_shown_and_do_nothing(browser: Any, hostile_run: P
         sources = page.locator("img").evaluate_all("found => found.map((one) => one.getAttribute('src'))")
         assert all(source.startswith("data:image/png;base64,") for source in sources)
         assert page.locator("[onerror]").count() == 0
-        assert page.evaluate("document.scripts.length") == 6
+        assert page.evaluate("document.scripts.length") == 8

@@ -22,7 +22,7 @@ from labelbench.evaluation.scores import Measurement, Score
 from labelbench.labels import LabelSet
 from labelbench.leaderboard.leaderboard import Leaderboard
 from labelbench.report.labels import galleries
-from labelbench.report.page import PLOTLY, _packaged, to_report
+from labelbench.report.page import to_report
 from labelbench.results.reading import read
 from labelbench.results.records import Cell
 from labelbench.results.store import Results
@@ -41,8 +41,7 @@ class Page(HTMLParser):
         self.texts: list[str] = []
         self.scripts: list[tuple[dict[str, str | None], str]] = []
         self._script: dict[str, str | None] | None = None
-        # Plotly's own script takes a second to be looked through, and holds nothing of a results folder.
-        self.feed(text.replace(_packaged(PLOTLY), ";", 1))
+        self.feed(text)
         self.close()
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
