@@ -46,7 +46,8 @@ class Missing:
 def headline_columns(tables: Sequence[Table], chosen: Sequence[str]) -> list[Column]:
     """The columns of the first table, each with its heading.
 
-    They are in the order of the evaluators' sections, those without one first, those of labels alone last.
+    They are in the order of the evaluators' sections and of the questions that they answer, as those of a report
+    are; those without a section first, those of labels alone last.
 
     Args:
         tables: the evaluators' tables.
@@ -165,10 +166,12 @@ def _declared(table: Table) -> Iterator[Column]:
 
 
 def _headed(column: Column) -> Column:
-    """A column that a suite chose, with the evaluator's heading if it has one, else with the score's name."""
+    """A column that a suite chose, with the evaluator's heading of it or of what it is a part of, else its name."""
     made = evaluator_here(column.evaluator)
     headings = {one.score: one.heading for one in made.headline} if made else {}
-    return replace(column, heading=headings.get(column.score, column.score))
+    whole, _, part = column.score.rpartition("/")
+    of_part = f"{headings[whole]} {part}" if whole in headings else column.score
+    return replace(column, heading=headings.get(column.score, of_part))
 
 
 def _told_apart(columns: Sequence[Column]) -> list[Column]:
@@ -182,11 +185,12 @@ def _told_apart(columns: Sequence[Column]) -> list[Column]:
     ]
 
 
-def _place(table: Table) -> tuple[bool, int, str]:
+def _place(table: Table) -> tuple[bool, int, str, str]:
     """What orders the tables of evaluators."""
     made = evaluator_here(table.title)
     order = made.section.order if made and made.section else 0
-    return not any(row.backbone for row in table.rows), order, table.title
+    question = next((one.question for one in made.headline if one.question), "") if made else ""
+    return not any(row.backbone for row in table.rows), order, question, table.title
 
 
 def _more(one: Conditions, other: Conditions) -> bool:

@@ -136,7 +136,7 @@ def _run(
 HOSTILE = """
 from dataclasses import dataclass
 import numpy as np
-from labelbench import Axes, Curve, Evaluator, LabelSet, Measurement, Score, Section, hookimpl
+from labelbench import Axes, Curve, Evaluator, Headline, LabelSet, Measurement, Score, Section, hookimpl
 
 def hostile(dataset):
     "<script>alert(2)</script>"
@@ -151,6 +151,7 @@ def register_labels():
 class Dimmed(Evaluator):
     curves = (Curve("dimmed", Axes("brightness", "Accuracy <i>in the dark</i>", "<i>brightness", "share"), "<b>a"),)
     section = Section("Light", "How much light does a label need?")
+    headline = (Headline("dimmed/0.25", "<i>dim"),)
 
     def evaluate(self, context):
         import torch
