@@ -8,9 +8,10 @@ from dataclasses import replace
 
 from labelbench.errors import UnknownName
 from labelbench.leaderboard.data import to_csv, to_json, verdicts_to_csv
+from labelbench.leaderboard.grids import Grid
 from labelbench.leaderboard.latex import to_latex
 from labelbench.leaderboard.leaderboard import Leaderboard
-from labelbench.leaderboard.pages import READING, Grid, Section, compact, sections_of
+from labelbench.leaderboard.pages import READING, Section, compact, sections_of
 
 
 def to_markdown(board: Leaderboard) -> str:

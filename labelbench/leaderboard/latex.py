@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from labelbench.leaderboard.grids import Detail, Grid
 from labelbench.leaderboard.leaderboard import Leaderboard
-from labelbench.leaderboard.pages import READING, Detail, Grid, Section, compact, sections_of
+from labelbench.leaderboard.pages import READING, Section, compact, sections_of
 from labelbench.leaderboard.widths import lines_of, total, widths_of
 
 _ESCAPED = {

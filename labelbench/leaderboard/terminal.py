@@ -10,8 +10,9 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from labelbench.leaderboard.grids import Detail, Grid
 from labelbench.leaderboard.leaderboard import Leaderboard
-from labelbench.leaderboard.pages import Detail, Grid, Section, compact, sections_of
+from labelbench.leaderboard.pages import Section, compact, sections_of
 from labelbench.leaderboard.widths import GAP, lines_of, total, widths_of
 
 if TYPE_CHECKING:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from labelbench.leaderboard.pages import Grid
+from labelbench.leaderboard.grids import Grid
 
 # Between columns.
 GAP = 2

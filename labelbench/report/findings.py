@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 from labelbench.charts.questions import Question, questions_of
 from labelbench.claims.claim import Claims
+from labelbench.leaderboard.grids import shown
 from labelbench.leaderboard.leaderboard import Leaderboard
-from labelbench.leaderboard.pages import shown
 from labelbench.leaderboard.standings import Difference, differences_to_reference
 from labelbench.results.spread import LEAST_SEEDS
 from labelbench.results.tables import Column, Row, Value, shown_number

@@ -1,11 +1,12 @@
-"""Tables of the leaderboard for a page on which data set and backbone are said once where there is only one."""
+"""Tables of the leaderboard for a page, above which stands what all rows share."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from labelbench.leaderboard.pages import Grid, Section, compact
+from labelbench.leaderboard.grids import Grid
+from labelbench.leaderboard.pages import Section, compact
 from labelbench.registry import explanations
 
 
@@ -15,7 +16,7 @@ class TableView:
 
     Attributes:
         title, grid, notes, kind: see :class:`labelbench.leaderboard.pages.Section`.
-        common: what all rows share, said above the table and not in it.
+        about: what all rows share, said above the table and not in it.
         explained: what the columns of an evaluator mean, where its plugin is installed.
     """
 
@@ -23,13 +24,12 @@ class TableView:
     grid: Grid | None
     notes: tuple[str, ...]
     kind: str
-    common: tuple[str, ...] = ()
+    about: str = ""
     explained: Mapping[str, str] = field(default_factory=dict)
 
 
 def narrowed(section: Section) -> TableView:
-    """The section without the columns of data set and backbone, where they hold one value."""
-    found = compact(section, ("dataset", "backbone"))
+    """The section without the columns that hold one value."""
+    found = compact(section)
     explained = explanations(section.title) if section.kind == "evaluator" else {}
-    common = tuple(value for value in found.common.values() if value)
-    return TableView(section.title, found.grid, section.notes, section.kind, common, explained)
+    return TableView(section.title, found.grid, section.notes, section.kind, found.about, explained)

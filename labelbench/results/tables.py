@@ -143,11 +143,15 @@ def shown_label(label: str, identity: str) -> str:
 
 
 def shown_number(number: float, unit: str, *, signed: bool = False) -> str:
-    """A number as tables show it: shares in percent with one decimal, others with four digits.
+    """A number as tables show it: shares in percent with one decimal, as broken epochs, others with four digits.
 
     >>> shown_number(0.5, "share"), shown_number(0.5, "share", signed=True), shown_number(6.58749, "bits")
     ('50.0', '+50.0', '6.587')
+    >>> shown_number(3, "epochs"), shown_number(7 / 3, "epochs")
+    ('3', '2.3')
     """
     sign = "+" if signed else ""
+    if unit == "epochs" and number % 1:
+        return format(number, f"{sign}z.1f")
     # What rounds to nothing has no sign.
     return format(number * 100, f"{sign}z.1f") if unit == "share" else format(number, f"{sign}.4g")
