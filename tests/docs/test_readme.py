@@ -9,6 +9,8 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from hatchling.metadata.core import ProjectMetadata
+from hatchling.plugin.manager import PluginManager
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -50,3 +52,10 @@ def test_it_is_short_and_its_first_screen_holds_a_finding_with_its_number() -> N
 def test_its_links_and_pictures_are_there() -> None:
     for target in re.findall(r"\]\(([^)#]+)\)", TEXT):
         assert target.startswith("https://") or (ROOT / target).exists(), target
+
+
+def test_what_the_package_index_shows_points_to_nothing_that_is_not_there() -> None:
+    shown = ProjectMetadata(str(ROOT), PluginManager()).core.readme
+    assert set(re.findall(r"\]\(([^)]+)\)", shown)) == {"https://arxiv.org/abs/2104.02226"}
+    assert "![" not in shown and "- Explanation: decoding, attacks,\n" in shown
+    assert shown.splitlines()[0] == "# labelbench" and "| category |" in shown
