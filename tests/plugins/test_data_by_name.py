@@ -143,6 +143,20 @@ def test_names_sizes_and_counts_of_what_torchvision_reads_need_no_file() -> None
         find_dataset("torchvision:SVHN,test=0.2")
 
 
+def test_class_names_are_those_that_torchvision_states_in_the_order_of_its_indices() -> None:
+    from torchvision import datasets
+
+    stated = {name: found for name in KNOWN if (found := getattr(getattr(datasets, name), "classes", None))}
+    assert {"FashionMNIST", "Flowers102", "KMNIST", "MNIST"} <= set(stated)
+    for name, theirs in stated.items():
+        for ours, words in zip(KNOWN[name].class_names, theirs, strict=True):
+            assert ours.lower().rstrip("s") in words.lower(), name
+    # Of these the classes are the folders of the archive, sorted.
+    for name in ("DTD", "EuroSAT", "Food101"):
+        folders = [words.replace(" ", "_") for words in KNOWN[name].class_names]
+        assert folders == sorted(folders), name
+
+
 def test_what_is_not_here_says_where_to_put_it(settings: Settings) -> None:
     with (
         use_settings(settings),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections import OrderedDict
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,9 @@ from labelbench.runs import RunSpec
 
 SMALL: dict[str, Any] = {"test_images": 60, "device": "cpu", "threads": 1, "progress": False}
 DIGITS = "digits:size=16"
+# All that look at one network; data-efficiency looks at several trainings.
+EVALUATORS = ["accuracy", "attacks-adaptive:quick", "attacks-paper", "feature-views", "label-statistics"]
+EVALUATORS += ["learning-curve"]
 
 
 class Own(nn.Module):
@@ -63,9 +67,7 @@ def test_a_network_of_ones_own_stands_beside_those_trained_here_under_every_eval
 ) -> None:
     folder = tmp_path / "results"
     shutil.copytree(trained_here, folder)
-    evaluators = ["accuracy", "label-statistics", "attacks-paper", "attacks-adaptive:quick", "feature-views"]
-    evaluators += ["learning-curve"]
-    table = labelbench.measure(own, "category", DIGITS, evaluators, name="own", results=folder, **SMALL)
+    table = labelbench.measure(own, "category", DIGITS, EVALUATORS, name="own", results=folder, **SMALL)
     assert table.failures == ()
     test = labelbench.find_dataset(DIGITS).images().test.evenly(60)
     pixels = torch.from_numpy(np.array(test.images)).permute(0, 3, 1, 2).float() / 255
@@ -73,7 +75,7 @@ def test_a_network_of_ones_own_stands_beside_those_trained_here_under_every_eval
         right = (own(pixels).argmax(dim=1).numpy() == test.classes).mean()
     found = table.where(backbone="own", evaluator="accuracy", score="nearest")[0]
     assert found.value == pytest.approx(right) and right > 0.5
-    assert {record.evaluator for record in table.where(backbone="own")} == set(evaluators) - {"label-statistics"}
+    assert {record.evaluator for record in table.where(backbone="own")} == set(EVALUATORS) - {"label-statistics"}
     assert table.where(backbone="resnet8", score="nearest")
     weights = {record.run.weights for record in read(results_in(folder)).records if record.run.backbone == "own"}
     assert len(weights) == 1 and len(weights.pop()) == 64
@@ -94,7 +96,19 @@ def test_the_same_network_is_measured_once_and_another_gets_a_row_of_its_own(own
     assert len(both.where(score="nearest")) == 2
 
 
-def test_normalised_images_are_given_where_they_are_asked_for(own: nn.Module, tmp_path: Path) -> None:
+class ImageNormalizer(nn.Module):
+    """As models of RobustBench begin: pixels are normalised inside."""
+
+    def __init__(self, mean: tuple[float, ...], std: tuple[float, ...]) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1))
+        self.register_buffer("std", torch.tensor(std).view(1, 3, 1, 1))
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        return (pixels - self.mean) / self.std
+
+
+def test_pixels_or_normalised_images_are_given_as_they_are_asked_for(own: nn.Module, tmp_path: Path) -> None:
     images = labelbench.find_dataset(DIGITS).images()
     mean, std = (torch.tensor(numbers).view(1, 3, 1, 1) for numbers in (images.mean, images.std))
 
@@ -109,8 +123,11 @@ def test_normalised_images_are_given_where_they_are_asked_for(own: nn.Module, tm
 
     plain = labelbench.measure(own, "category", DIGITS, results=tmp_path / "a", **SMALL)
     normalised = labelbench.measure(Normalised(), "category", DIGITS, normalised=True, results=tmp_path / "b", **SMALL)
+    layers = OrderedDict(normalize=ImageNormalizer(images.mean, images.std), model=Normalised())
+    robust = labelbench.measure(nn.Sequential(layers), "category", DIGITS, results=tmp_path / "c", **SMALL)
     score = {"score": "nearest"}
-    assert normalised.where(**score)[0].value == plain.where(**score)[0].value
+    accuracy = plain.where(**score)[0].value
+    assert normalised.where(**score)[0].value == accuracy == robust.where(**score)[0].value
 
 
 def test_what_does_not_fit_is_refused_in_one_line(own: nn.Module, tmp_path: Path) -> None:
@@ -177,7 +194,31 @@ def test_a_checkpoint_in_the_shape_of_the_authors_gives_the_network_it_was_made_
     assert fresh.digest == expected.digest
 
 
-def test_the_command_measures_a_checkpoint_and_an_official_one(
+def test_the_command_measures_an_official_checkpoint_under_every_evaluator_beside_what_was_trained_here(
+    trained_here: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, file = tmp_path / "results", tmp_path / "speech_best_model.pth"
+    shutil.copytree(trained_here, folder)
+    torch.save(names_of_the_authors(network_of_ours("constant"), "constant"), file)
+    arguments = [
+        "measure",
+        "--checkpoint",
+        f"official-checkpoint:{file}",
+        "--backbone",
+        "resnet32",
+        "--label",
+        "constant",
+    ]
+    arguments += ["--dataset", DIGITS, "--test-images", "10", "--threads", "1", "--device", "cpu"]
+    arguments += [part for name in EVALUATORS for part in ("--evaluator", name)]
+    cli([*arguments, "--results", str(folder)], standalone_mode=False)
+    table = labelbench.load_results(folder)
+    assert {record.evaluator for record in table.where(backbone="resnet32")} == set(EVALUATORS) - {"label-statistics"}
+    first = capsys.readouterr().out.partition("columns: ")[0]
+    assert "resnet32" in first and "resnet8" in first and "category" in first and "constant" in first
+
+
+def test_the_command_measures_a_checkpoint(
     trained_here: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     network = labelbench.load_network(trained_here, label="category")
