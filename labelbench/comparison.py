@@ -101,7 +101,8 @@ def compare(left: Iterable[Record], right: Iterable[Record], scores: Sequence[st
             raise UnknownName("score", name, known)
     (one, units), (other, _) = (_by_key(side, scores) for side in sides)
     lines = []
-    for key in sorted(one.keys() & other.keys()):
+    # What labels have by themselves comes last.
+    for key in sorted(one.keys() & other.keys(), key=lambda key: (not key.backbone, key)):
         found = differences(other[key], one[key])
         difference = paired(other[key], one[key])
         if difference:
@@ -122,7 +123,7 @@ def compare(left: Iterable[Record], right: Iterable[Record], scores: Sequence[st
             "same things under other settings"
         )
     words = [_settings_of(side) for side in sides]
-    labels = [{f"{key.label} ({key.dataset}, {key.backbone})" for key in side} for side in (one, other)]
+    labels = [_labels_of(side) for side in (one, other)]
     return Comparison(
         tuple(lines),
         tuple(word for word in words[0] if word not in words[1]),
@@ -168,6 +169,13 @@ def _by_key(
             found[key][run.seed] = score.value
             units[key] = score.unit, score.higher_is_better
     return dict(found), units
+
+
+def _labels_of(keys: Iterable[_Key]) -> set[str]:
+    """Each label with where it was trained, or with its data set where it was looked at alone."""
+    trained = {(key.label, key.dataset, key.backbone) for key in keys if key.backbone}
+    looked_at = {(key.label, key.dataset) for key in keys} - {(label, dataset) for label, dataset, _ in trained}
+    return {f"{label} ({', '.join(places)})" for label, *places in (*trained, *looked_at)}
 
 
 def _settings_of(records: Sequence[Record]) -> list[str]:

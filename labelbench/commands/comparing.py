@@ -56,7 +56,9 @@ def compare(left: str, right: str, inside: Path | None, scores: tuple[str, ...],
     places = [(line.dataset, line.backbone, line.train_fraction) for line in found.lines]
     for line, place, before in zip(found.lines, places, [None, *places], strict=False):
         if place != before:
-            table.add_row(f"{line.dataset}, {line.backbone or 'labels alone'}, {line.train_fraction:.4g} of the data")
+            table.add_row(
+                f"{line.dataset}, {line.backbone or 'labels alone'}, {100 * line.train_fraction:.4g} % of the data"
+            )
         table.add_row(*_cells(line))
     console.print(table)
     for side, only, alone in ((left, found.only_left, found.alone_left), (right, found.only_right, found.alone_right)):

@@ -174,10 +174,10 @@ class Reporter(JobListener, AbstractContextManager["Reporter"]):
             self.line(f"{piece.name}: {outcome}, done in {_duration(time.monotonic() - piece.begun)}")
 
     def line(self, text: str) -> None:
-        """Write one line that stays."""
+        """Write one line that stays; a terminal has it in several where it is too narrow, between words."""
         if isinstance(self._live, _OneLine):
             self._live.stop()
-        self.console.print(Text(text), highlight=False, soft_wrap=True)
+        self.console.print(Text(text), highlight=False, soft_wrap=not self.console.is_terminal)
 
 
 class _OneLine:
