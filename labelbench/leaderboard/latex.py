@@ -117,7 +117,7 @@ def _headings(grid: Grid) -> Iterator[str]:
 def _line(cells: Sequence[str], bold: Sequence[bool], *, wide: bool) -> str:
     texts = [escaped(cell) for cell in cells]
     if wide:
-        texts[-1] = rf"{{\raggedright {texts[-1]}\par}}"
+        texts[-1] = rf"\raggedright\let\\\tabularnewline {texts[-1]}"
     if texts and texts[0][:1] in ("[", "*"):
         # After the end of a line these would be read as its argument.
         texts[0] = f"{{{texts[0][0]}}}{texts[0][1:]}"
