@@ -166,12 +166,22 @@ def _declared(table: Table) -> Iterator[Column]:
 
 
 def _headed(column: Column) -> Column:
-    """A column that a suite chose, with the evaluator's heading of it or of what it is a part of, else its name."""
+    """A column that a suite chose, with the evaluator's heading of it, of what it is a part of, or of its neighbour.
+
+    Where ``fgsm/0.05`` is "FGSM 0.05", ``fgsm/0.1`` is "FGSM 0.1"; what the evaluator has no words for keeps its name.
+    """
     made = evaluator_here(column.evaluator)
     headings = {one.score: one.heading for one in made.headline} if made else {}
+    if column.score in headings:
+        return replace(column, heading=headings[column.score])
     whole, _, part = column.score.rpartition("/")
-    of_part = f"{headings[whole]} {part}" if whole in headings else column.score
-    return replace(column, heading=headings.get(column.score, of_part))
+    if whole in headings:
+        return replace(column, heading=f"{headings[whole]} {part}")
+    for score, heading in headings.items():
+        stem, _, number = score.rpartition("/")
+        if stem == whole and stem and (before := number.rstrip("%")) in heading:
+            return replace(column, heading=heading.replace(before, part.rstrip("%"), 1))
+    return replace(column, heading=column.score)
 
 
 def _told_apart(columns: Sequence[Column]) -> list[Column]:

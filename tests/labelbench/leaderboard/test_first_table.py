@@ -45,6 +45,19 @@ def test_what_evaluators_name_stands_side_by_side_whatever_was_measured() -> Non
     ]
 
 
+def test_a_chosen_score_has_the_heading_of_its_neighbour_on_the_axis_or_of_what_it_is_a_part_of() -> None:
+    found = seeds("speech", "attacks-paper", {"fgsm-untargeted/0.1": 0.4, "clean": 0.9})
+    found += seeds("speech", "attacks-adaptive:quick", {"adaptive/2": 0.2}) + seeds(
+        "speech", "feature-views", {"knn/10%": 0.6}
+    )
+    found += [record("speech", 0, "label-statistics", {"entropy-256/pooled": 4.0}, backbone="")]
+    chosen = ["attacks-paper/fgsm-untargeted/0.1", "attacks-paper/clean", "attacks-adaptive:quick/adaptive/2"]
+    chosen += ["feature-views/knn/10%", "label-statistics/entropy-256/pooled"]
+    assert headings(build(found, headline=chosen)) == [
+        *("FGSM 0.1", "clean", "adaptive 2/255", "k-NN at 10 %", "entropy pooled"),
+    ]
+
+
 def test_an_evaluator_that_names_nothing_shows_its_first_score() -> None:
     board = build(seeds("speech", "not-installed", {"one": 0.3, "two": 0.4}))
     assert headings(board) == ["one"]
