@@ -75,7 +75,7 @@ def save(tmp_path: Path) -> Callable[..., Results]:
 def command(tmp_path: Path, forked_python: Path) -> Callable[..., CompletedProcess[str]]:
     """Run the real command in a process and folder of its own: ``command("list", "labels", env={...})``.
 
-    With ``fresh=True`` by an interpreter that is started for it, as a shell does.
+    With ``fresh=True``, or options of ``subprocess.run``, by an interpreter that is started for it, as a shell does.
     """
     return partial(_run, tmp_path, forked_python)
 
@@ -122,7 +122,7 @@ def _run(
     **options: Any,
 ) -> CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable if fresh else python, "-m", "labelbench", *args],
+        [sys.executable if fresh or options else python, "-m", "labelbench", *args],
         capture_output=True,
         text=True,
         cwd=cwd or folder,
