@@ -98,7 +98,8 @@ def sections_of(
 
 def compact(section: Section) -> Section:
     """The section without those columns that hold one value, which is said above the table."""
-    found, common = section.grid, {}
+    found = section.grid
+    common: dict[str, str] = {}
     for name in ("dataset", "backbone", "n", "set"):
         if found and len(found.cells) and name in found.headings:
             place = found.headings.index(name)
