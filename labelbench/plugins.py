@@ -1,172 +1,25 @@
-"""Find installed plugins, keep the broken ones apart with their reasons, and look names up."""
+"""Find installed plugins, and keep the broken ones apart with their reasons."""
 
 from __future__ import annotations
 
-import inspect
 import os
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
 from functools import cache, partial
 from importlib.metadata import Distribution, EntryPoint, distributions
 from types import MappingProxyType
-from typing import Any
 
 import pluggy
 
 from labelbench import hookspecs
-from labelbench.errors import PluginError, UnknownName, one_line
+from labelbench.entries import HOOKS, Broken, Entry, Origin, Plugins
+from labelbench.errors import PluginError, one_line
 from labelbench.interrupts import is_an_end
 from labelbench.machine.process_state import kept_state
 from labelbench.signatures import Signature
 
 GROUP = "labelbench"
-_CORE = "labelbench"
-
-# hook -> (kind of thing it registers, what each registered function is given before its arguments)
-_HOOKS: dict[str, tuple[str, tuple[str, ...]]] = {
-    "register_labels": ("label", ("dataset",)),
-    "register_backbones": ("backbone", ("size",)),
-    "register_evaluators": ("evaluator", ()),
-    "register_datasets": ("dataset", ()),
-}
-KINDS = tuple(kind for kind, _ in _HOOKS.values())
-IN_WORDS = {"dataset": "data set"}
-
-
-@dataclass(frozen=True)
-class Origin:
-    """The distribution that a plugin came with.
-
-    Attributes:
-        plugin: name of the entry point.
-        distribution: name of the installed distribution.
-        version: its version.
-    """
-
-    plugin: str
-    distribution: str
-    version: str
-
-    def __str__(self) -> str:
-        return f"{self.distribution} {self.version}"
-
-
-@dataclass(frozen=True)
-class Broken:
-    """A plugin, or one name of a plugin, that cannot be used, and why."""
-
-    origin: Origin
-    reason: str
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One registered name.
-
-    Attributes:
-        name: what the user writes before the first colon.
-        function: provider, builder or maker, as the hook says.
-        origin: where it comes from.
-        signature: the arguments of the function.
-        alias_of: the name under which the same plugin registered the same function before; empty if it did not.
-    """
-
-    name: str
-    function: Callable[..., Any]
-    origin: Origin
-    signature: Signature = Signature()
-    alias_of: str = ""
-
-    @property
-    def built_in(self) -> bool:
-        """Whether it comes with labelbench."""
-        return _is_core(self.origin)
-
-    @property
-    def summary(self) -> str:
-        """First line of the function's docstring."""
-        if self.alias_of:
-            return f"Another name of {self.alias_of}."
-        return (inspect.getdoc(self.function) or "").partition("\n")[0]
-
-    @property
-    def usage(self) -> str:
-        """The name with all of its arguments, at their defaults."""
-        return self.signature.usage(self.name)
-
-
-@dataclass(frozen=True)
-class Plugins:
-    """Everything that installed plugins registered.
-
-    Attributes:
-        labels, backbones, evaluators, datasets: entries by name, in alphabetical order.
-        broken: plugins that could not be loaded, and names that were refused.
-        loaded: the plugins in use.
-        disturbing: those of them that changed the state of the process when they were loaded, and what it was.
-    """
-
-    labels: Mapping[str, Entry]
-    backbones: Mapping[str, Entry]
-    evaluators: Mapping[str, Entry]
-    datasets: Mapping[str, Entry]
-    broken: tuple[Broken, ...] = ()
-    loaded: tuple[Origin, ...] = field(default=())
-    disturbing: tuple[Broken, ...] = ()
-
-    def find(self, kind: str, name: str) -> tuple[Entry, str]:
-        """Look up ``NAME`` or ``NAME:ARGUMENT``.
-
-        Args:
-            kind: ``"label"``, ``"backbone"``, ``"evaluator"`` or ``"dataset"``.
-            name: as the user wrote it.
-
-        Returns:
-            The entry, and the argument (empty if none was given).
-
-        Raises:
-            UnknownName: no plugin registers the part before the colon.
-        """
-        entries: Mapping[str, Entry] = getattr(self, f"{kind}s")
-        base, _, argument = name.partition(":")
-        if base not in entries:
-            hint = ""
-            if self.broken:
-                hint = f"({len(self.broken)} broken plugin(s): see `labelbench list plugins`)"
-            raise UnknownName(IN_WORDS.get(kind, kind), base, entries, hint)
-        return entries[base], argument
-
-    def read(self, kind: str, name: str) -> tuple[Entry, dict[str, Any]]:
-        """Look up ``NAME`` or ``NAME:ARGUMENT``, and read its argument.
-
-        Args:
-            kind: one of ``KINDS``.
-            name: as the user wrote it.
-
-        Returns:
-            The entry, and the values of the arguments that are given, by their keys.
-
-        Raises:
-            UnknownName: no plugin registers the part before the colon, or the argument has a key that there is not.
-            InputError: an argument that cannot be read, or lacks what is required.
-        """
-        entry, argument = self.find(kind, name)
-        return entry, entry.signature.read(f"{IN_WORDS.get(kind, kind)} {entry.name}", entry.name, argument)
-
-    def canonical(self, kind: str, name: str) -> str:
-        """The one name of all names that mean the same: no alias, no default written out, arguments in one order.
-
-        Raises:
-            UnknownName, InputError: as for :meth:`read`.
-        """
-        entry, values = self.read(kind, name)
-        for one in entry.signature.arguments:
-            if one.names_label and one.name in values:
-                values[one.name] = self.canonical("label", values[one.name])
-        argument = entry.signature.write(values)
-        return (entry.alias_of or entry.name) + (f":{argument}" if argument else "")
 
 
 def plugins() -> Plugins:
@@ -183,7 +36,7 @@ def _load(selection: str | None) -> Plugins:
     wanted = None if selection is None else {name.strip() for name in selection.split(",") if name.strip()}
     installed, damaged = _entry_points()
     points = [
-        (origin, point) for origin, point in installed if wanted is None or _is_core(origin) or point.name in wanted
+        (origin, point) for origin, point in installed if wanted is None or origin.built_in or point.name in wanted
     ]
     broken: list[Broken] = damaged if wanted is None else []
     if wanted is not None:
@@ -206,7 +59,7 @@ def _load(selection: str | None) -> Plugins:
             loaded.append(origin)
             for kind, entry in found:
                 registered[kind].append(entry)
-    tables = {kind: _without_duplicates(kind, registered[kind], broken) for kind, _ in _HOOKS.values()}
+    tables = {kind: _without_duplicates(kind, registered[kind], broken) for kind, _ in HOOKS.values()}
     return Plugins(
         **{f"{kind}s": table for kind, table in tables.items()},
         broken=tuple(broken),
@@ -216,7 +69,7 @@ def _load(selection: str | None) -> Plugins:
 
 
 def _note(disturbing: list[Broken], origin: Origin, changed: list[str]) -> None:
-    if not _is_core(origin):
+    if not origin.built_in:
         disturbing.append(Broken(origin, f"changed {', '.join(changed)} when it was loaded; that was put back"))
 
 
@@ -237,7 +90,7 @@ def _entry_points() -> tuple[list[tuple[Origin, EntryPoint]], list[Broken]]:
             origin = Origin(point.name, name, version)
             # The first one on the path is the one that Python imports; old metadata may spell its name otherwise.
             found.setdefault((re.sub(r"[-_.]+", "-", origin.distribution).lower(), point.name), (origin, point))
-    order = sorted(found.values(), key=lambda pair: (not _is_core(pair[0]), pair[0].distribution, pair[0].plugin))
+    order = sorted(found.values(), key=lambda pair: (not pair[0].built_in, pair[0].distribution, pair[0].plugin))
     return order, damaged
 
 
@@ -247,10 +100,6 @@ def _name_and_version(distribution: Distribution) -> tuple[str, str]:
         return found["Name"] or "unknown", found["Version"] or "unknown"
     except Exception:  # a damaged installation says neither
         return "unknown", "unknown"
-
-
-def _is_core(origin: Origin) -> bool:
-    return origin.distribution == _CORE
 
 
 def _register(origin: Origin, point: EntryPoint) -> Iterator[tuple[str, Entry]]:
@@ -267,9 +116,9 @@ def _register(origin: Origin, point: EntryPoint) -> Iterator[tuple[str, Entry]]:
     manager.check_pending()
     if not manager.get_hookcallers(module):
         raise PluginError(
-            f"{point.value} has no hook implementation; decorate one of {', '.join(_HOOKS)} with @labelbench.hookimpl"
+            f"{point.value} has no hook implementation; decorate one of {', '.join(HOOKS)} with @labelbench.hookimpl"
         )
-    for hook, (kind, given) in _HOOKS.items():
+    for hook, (kind, given) in HOOKS.items():
         caller = getattr(manager.hook, hook)
         results = caller()
         if len(results) < len(caller.get_hookimpls()):
@@ -316,7 +165,7 @@ def _without_duplicates(kind: str, entries: list[Entry], broken: list[Broken]) -
         by_name[entry.name].append(entry)
     table = {}
     for name, same in sorted(by_name.items()):
-        core = [entry for entry in same if _is_core(entry.origin)]
+        core = [entry for entry in same if entry.origin.built_in]
         owner = core[0] if core else same[0] if len(same) == 1 else None
         if owner:
             table[name] = owner

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from labelbench.entries import KINDS as PLUGGED_KINDS
 from labelbench.errors import UnknownName
-from labelbench.plugins import KINDS as PLUGGED_KINDS
 from labelbench.plugins import plugins
 
 if TYPE_CHECKING:

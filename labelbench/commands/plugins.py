@@ -13,8 +13,9 @@ from labelbench.authoring.findings import FAILED, FINE, NOTED, Finding, failures
 from labelbench.authoring.scaffolding import begin_plugin
 from labelbench.commands.options import PLUGGED, complete, dry_run_option, machine_options, settings_of
 from labelbench.commands.output import error_console, output_console
+from labelbench.entries import KINDS
 from labelbench.errors import InputError, PluginError, UnknownName
-from labelbench.plugins import KINDS, plugins
+from labelbench.plugins import plugins
 from labelbench.settings import use_settings
 
 _MARKS = {FINE: "ok", NOTED: "note", FAILED: "FAILED"}

@@ -7,8 +7,9 @@ from contextlib import suppress
 from dataclasses import replace
 
 from labelbench.datasets import Dataset
+from labelbench.entries import IN_WORDS, KINDS
 from labelbench.errors import MachineError, PluginError, Unavailable
-from labelbench.plugins import IN_WORDS, KINDS, plugins
+from labelbench.plugins import plugins
 from labelbench.registry import check, find_dataset
 from labelbench.suite import Suite
 

@@ -12,7 +12,8 @@ import pytest
 
 from labelbench.cli import COMMANDS, cli
 from labelbench.diagnosis import diagnosis
-from labelbench.plugins import Broken, Origin, plugins
+from labelbench.entries import Broken, Origin
+from labelbench.plugins import plugins
 from labelbench.settings import current_settings, use_settings
 
 

@@ -13,8 +13,8 @@ from textwrap import dedent
 
 import pytest
 
+from labelbench.entries import Broken, Entry, Origin, Plugins
 from labelbench.errors import UnknownName
-from labelbench.plugins import Broken, Entry, Origin, Plugins
 
 LOOK = """
 import json, signal
