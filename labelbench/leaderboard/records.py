@@ -66,6 +66,7 @@ class ScoreTable(Sequence[ScoreRecord]):
 
     Attributes:
         failures: ``(what, why)`` of everything that failed and has not succeeded since.
+        leaderboard: the same results as tables: rows averaged over seeds, a headline table first.
     """
 
     def __init__(
@@ -78,7 +79,7 @@ class ScoreTable(Sequence[ScoreRecord]):
         self._html = html
         self._records = tuple(records)
         self.failures = tuple(failures)
-        self._leaderboard = leaderboard
+        self.leaderboard = leaderboard
 
     @staticmethod
     def of(
@@ -95,11 +96,6 @@ class ScoreTable(Sequence[ScoreRecord]):
         """
         records = [found for record in contents.records for found in _records_of(record)]
         return ScoreTable(records, leaderboard or Leaderboard.of(contents), contents.failures, html)
-
-    @property
-    def leaderboard(self) -> Leaderboard:
-        """The same results as tables: rows averaged over seeds, a headline table first."""
-        return self._leaderboard
 
     @cached_property
     def columns(self) -> dict[str, list[Any]]:
@@ -136,11 +132,11 @@ class ScoreTable(Sequence[ScoreRecord]):
 
     def __repr__(self) -> str:
         failed = f", {len(self.failures)} failed" if self.failures else ""
-        return f"<ScoreTable {self._leaderboard.name!r}: {len(self)} scores{failed}>"
+        return f"<ScoreTable {self.leaderboard.name!r}: {len(self)} scores{failed}>"
 
     def _repr_html_(self) -> str:
         """The first table and a chart of the differences to category as HTML, every text escaped."""
-        return self._html(self._leaderboard)
+        return self._html(self.leaderboard)
 
 
 def _records_of(record: Record) -> Iterator[ScoreRecord]:

@@ -7,11 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from labelbench.claims.claim import Claims
-from labelbench.results.spread import Paired, paired
+from labelbench.results.spread import LEAST_SEEDS, Paired, paired
 from labelbench.results.tables import Column, Row, Table, Value, shown_label
-
-# Seeds from which on equal scores are no accident.
-_FEWEST = 3
 
 
 @dataclass(frozen=True)
@@ -111,7 +108,7 @@ def _separated_winner(rows: Sequence[Row], column: Column) -> Row | None:
 
 def _same_thing(row: Row, other: Row) -> bool:
     """Whether two rows are one label under two names: every score of every seed is equal."""
-    if row.values.keys() != other.values.keys() or row.seeds != other.seeds or len(row.seeds) < _FEWEST:
+    if row.values.keys() != other.values.keys() or row.seeds != other.seeds or len(row.seeds) < LEAST_SEEDS:
         return False
     return all(dict(value.by_seed) == dict(other.values[key].by_seed) for key, value in row.values.items())
 
