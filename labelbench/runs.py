@@ -118,10 +118,15 @@ class RunSpec:
         )
 
     @cached_property
-    def folder(self) -> Path:
+    def place(self) -> str:
         """Where the run's files lie, relative to the results folder: readable, and unique by its id."""
         backbone = slug(self.backbone) if self.backbone else "labels"
-        return Path(slug(self.dataset), backbone, slug(self.label), f"seed{self.seed}-{self.id}")
+        return f"{slug(self.dataset)}/{backbone}/{slug(self.label)}/seed{self.seed}-{self.id}"
+
+    @property
+    def folder(self) -> Path:
+        """The same as a path."""
+        return Path(self.place)
 
     def __str__(self) -> str:
         if not self.backbone:

@@ -48,6 +48,8 @@ class NodeWorker:
             job: what to do.
             again: whether it was begun before for this driver: its checkpoint and parts are taken up then.
         """
+        if not self._overwrite and self._is_there(job):
+            return "done", ""
         lease = Lease(lease_folder(self._results, job), self._driver, self._lease_seconds)
         with lease.held(lambda: self._waiting(job)):
             if lease.is_done() or (not self._overwrite and self._is_there(job)):

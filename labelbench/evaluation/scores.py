@@ -58,11 +58,12 @@ class Score:
             raise PluginError(
                 f"score {self.name!r} has higher_is_better {self.higher_is_better!r}; expected True, False or None"
             )
-        if self.higher_is_better is not None:
+        # What is of the right type stays as it is: a large results folder has a million scores.
+        if self.higher_is_better is not None and type(self.higher_is_better) is not bool:
             object.__setattr__(self, "higher_is_better", bool(self.higher_is_better))
         if self.interval is not None:
             object.__setattr__(self, "interval", self._checked(self.interval))
-        if self.count is not None:
+        if self.count is not None and type(self.count) is not int:
             try:
                 object.__setattr__(self, "count", index(self.count))
             except TypeError as error:
@@ -78,7 +79,7 @@ class Score:
                 raise PluginError(f"score {self.name!r} has no value; its note must say why")
         elif not _is_finite(self.value):
             raise PluginError(f"score {self.name!r} is {self.value!r}; expected a finite number, or None with a note")
-        else:
+        elif type(self.value) is not float:
             object.__setattr__(self, "value", float(self.value))
 
     def _checked(self, interval: Iterable[float]) -> tuple[float, float]:
@@ -166,7 +167,7 @@ class Measurement:
 
 
 def _is_finite(number: object) -> bool:
-    return isinstance(number, int | float | np.integer | np.floating) and math.isfinite(number)
+    return isinstance(number, (int, float, np.integer, np.floating)) and math.isfinite(number)
 
 
 def wilson_interval(hits: float, count: float) -> tuple[float, float]:

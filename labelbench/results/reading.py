@@ -58,8 +58,9 @@ class Contents:
         reader = _Reader(results.folder)
         self.results = results
         self.asked = _asked(results.folder)
-        self.records: tuple[Record, ...] = tuple(map(reader.record, reader.measurements))
-        self.failures: tuple[Failure, ...] = tuple(map(reader.failure, reader.failed))
+        with disk_errors("cannot read", results.folder):
+            self.records: tuple[Record, ...] = tuple(map(reader.record, reader.measurements))
+            self.failures: tuple[Failure, ...] = tuple(map(reader.failure, reader.failed))
         self._reader = reader
 
     @cached_property
@@ -70,7 +71,8 @@ class Contents:
             InputError: a file is damaged.
             ConflictError: two files are of one training.
         """
-        return tuple(map(self._reader.training, self._reader.trained))
+        with disk_errors("cannot read", self.results.folder):
+            return tuple(map(self._reader.training, self._reader.trained))
 
     def __bool__(self) -> bool:
         """Whether anything is finished or has failed."""
@@ -165,7 +167,7 @@ class _Reader:
             )
 
     def _facts(self, path: str, kind: str) -> dict[str, Any]:
-        with disk_errors("cannot read", self.folder), open(path, "rb") as file:  # noqa: PTH123
+        with open(path, "rb", buffering=0) as file:  # noqa: PTH123
             data = file.read()
         try:
             facts = json.loads(data)

@@ -40,7 +40,7 @@ class Cell:
     @cached_property
     def name(self) -> str:
         """Where its files lie, relative to the results folder, without suffix."""
-        return str(self.run.folder / f"{slug(self.evaluator)}-{self.id}")
+        return f"{self.run.place}/{slug(self.evaluator)}-{self.id}"
 
     def __str__(self) -> str:
         return f"{self.run} {self.evaluator}"

@@ -14,6 +14,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -49,6 +50,7 @@ class Results:
         if folder.exists() and not folder.is_dir():
             raise InputError(f"results path {folder} is a file; expected a folder (--results DIR)")
         self.folder = folder
+        self._path = str(folder)
 
     @property
     def large_files(self) -> Path:
@@ -74,6 +76,10 @@ class Results:
     def measurement_file(self, cell: Cell) -> Path:
         """The record of a measurement."""
         return self.folder / f"{cell.name}.json"
+
+    def has(self, file: str) -> bool:
+        """Whether the folder has a file of this path, in text: an object takes longer to make than the look."""
+        return os.path.exists(f"{self._path}/{file}")  # noqa: PTH110
 
     def save_suite(self, facts: Mapping[str, Any]) -> None:
         """Record what was asked for."""

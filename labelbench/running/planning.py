@@ -157,8 +157,7 @@ def _runs(suite: Suite, numerics: Numerics) -> Iterator[RunSpec]:
 
 
 def _cell_is_missing(cell: Cell, results: Results, overwrite: str) -> bool:
-    file = results.measurement_file(cell)
-    return _is_missing(file, file.exists(), overwrite)
+    return _is_missing(f"{cell.name}.json", (), results, overwrite)
 
 
 def _training_is_missing(run: RunSpec, wanted: set[float] | None, results: Results, overwrite: str) -> bool:
@@ -170,14 +169,14 @@ def _training_is_missing(run: RunSpec, wanted: set[float] | None, results: Resul
         results: what is done already.
         overwrite: as for :func:`plan`.
     """
-    record = results.training_file(run)
     files = [] if wanted is None else [results.network_file(run)]
     files += [results.snapshot_file(run, share) for share in wanted or ()]
-    done = record.exists() and all(file.exists() for file in files)
-    return _is_missing(record, done, overwrite)
+    return _is_missing(f"{run.place}/training.json", files, results, overwrite)
 
 
-def _is_missing(record: Path, done: bool, overwrite: str) -> bool:
+def _is_missing(record: str, files: Iterable[Path], results: Results, overwrite: str) -> bool:
+    """Whether work must be done whose record, and files, are not all there."""
     if overwrite == "always":
         return True
-    return not done and not (overwrite == "never" and failure_file(record).exists())
+    done = results.has(record) and all(file.exists() for file in files)
+    return not done and not (overwrite == "never" and failure_file(results.folder / record).exists())
