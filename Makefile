@@ -1,13 +1,13 @@
 # `make run` and `make test` need Python 3.11 or newer and make; everything else is installed into .venv.
 PYTHON ?= python3
-SUITE ?= quick-tuned
+SUITE ?= quick
 ARGS ?=
 BIN = .venv/bin
 
 .PHONY: benchmark docs run test
 
 run: .venv/installed
-	$(BIN)/labelbench run --suite $(SUITE) $(ARGS)
+	$(BIN)/labelbench run --suite $(SUITE) --jobs 2 --threads 1 $(ARGS)
 
 test: .venv/installed-dev
 	$(BIN)/ruff check .

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from labelbench.results.reading import Contents, read
 from labelbench.results.store import Results, no_results, results_in
@@ -28,7 +28,7 @@ def run(
     suite: str | Suite = "quick",
     *,
     datasets: str | Sequence[str] | None = None,
-    labels: str | Sequence[str] | None = None,
+    labels: str | Sequence[str] | Mapping[str, Any] | None = None,
     backbones: str | Sequence[str] | None = None,
     evaluators: str | Sequence[str] | None = None,
     seeds: int | str | Sequence[int] | None = None,
@@ -56,7 +56,9 @@ def run(
 
     Args:
         suite: a shipped suite (``"quick"``), the path of a ``.toml`` file, or a :class:`labelbench.Suite`.
-        datasets, labels, backbones, evaluators: one name or several; each replaces that axis of the suite.
+        datasets, labels, backbones, evaluators: one name or several; each replaces that axis of the suite. Labels may
+            be arrays by their names, ``{"mine": array}``, a row for each class as in :class:`labelbench.LabelSet`:
+            equal targets are the same label, others of that name another.
         seeds: a count (3 means 0, 1 and 2), or a sequence of seeds.
         recipe: name of a recipe, or a :class:`labelbench.Recipe`: how networks are trained.
         epochs: passes over the training images; the recipe's milestones scale with them.
@@ -79,8 +81,8 @@ def run(
         progress: whether progress is written to standard error.
 
     Returns:
-        Every score in the results folder, those of earlier calls included. Parts that failed are in its
-        ``failures``; the others are done all the same.
+        Every score that was asked for, whether it was done now or before; :func:`load_results` gives those of the whole
+        folder. Parts that failed are in its ``failures``; the others are done all the same.
 
     Raises:
         InputError: a name or value that cannot be used, before anything is computed.
@@ -93,7 +95,7 @@ def run(
 
     chosen = (suite if isinstance(suite, Suite) else Suite.load(str(suite))).changed(
         datasets=datasets,
-        labels=labels,
+        labels=list(labels) if isinstance(labels, Mapping) else labels,
         backbones=backbones,
         evaluators=evaluators,
         seeds=seeds,
@@ -106,14 +108,19 @@ def run(
     )
     named = (log,) if isinstance(log, str) else tuple(log)
     in_force = settings or current_settings()
-    with use_settings(replace(in_force, log=named or in_force.log)):
+    arrays = in_force.arrays
+    if isinstance(labels, Mapping):
+        from labelbench.arrays import kept_arrays
+
+        arrays = kept_arrays(labels, _folder_of(chosen, results).large_files / "labels")
+    with use_settings(replace(in_force, log=named or in_force.log, arrays=arrays)):
         plan, folder = planned(
             chosen, results, device=device, threads=threads, compiled=compiled, jobs=jobs, overwrite=overwrite
         )
         with Reporter(Console(stderr=True, quiet=not progress)) as reporter:
             done = carry_out(plan, folder, reporter, overwrite=overwrite, jobs=jobs, address=address)
             done.write_pages(reporter)
-    return _table(done.contents, done.board)
+    return done.asked_for(plan)
 
 
 def load_results(folder: str | Path) -> ScoreTable:
@@ -154,10 +161,14 @@ def planned(
     from labelbench.machine.numerics import resolve_numerics
     from labelbench.running.planning import plan
 
-    folder = Results(Path(results or Path("results", suite.name)))
+    folder = _folder_of(suite, results)
     _loggers_of(folder)
     numerics = resolve_numerics(suite.numerics, device, threads, jobs=jobs, compiled=compiled)
     return plan(suite, numerics, folder, overwrite), folder
+
+
+def _folder_of(suite: Suite, results: str | Path | None) -> Results:
+    return Results(Path(results or Path("results", suite.name)))
 
 
 @dataclass(frozen=True)
@@ -177,6 +188,20 @@ class Done:
     board: Leaderboard
     build: Callable[[RunSpec], LabelSet]
     runs: tuple[RunSpec, ...] = ()
+
+    def asked_for(self, plan: Plan) -> ScoreTable:
+        """The scores of the cells of a plan, and what failed of it now."""
+        from labelbench.leaderboard.leaderboard import build
+        from labelbench.leaderboard.records import ScoreTable, scores_of
+        from labelbench.report.notebook import notebook_html
+
+        cells = set(plan.cells)
+        records = [record for record in self.contents.records if record.cell in cells]
+        failures, board = tuple(self.outcome.failures), self.board
+        if len(records) < len(self.contents.records) or failures != board.failures:
+            headline = self.contents.asked.headline
+            board = build(records, name=board.name, headline=headline, failures=failures, folder=board.folder)
+        return ScoreTable(scores_of(records), board, failures, notebook_html)
 
     def write_pages(self, reporter: Reporter) -> tuple[Path, Path]:
         """Write the leaderboard and the report beside the results, tell the loggers, and return where they are.

@@ -6,17 +6,20 @@ import os
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from functools import cache, partial
+from dataclasses import replace
+from functools import cache, lru_cache, partial
 from importlib.metadata import Distribution, EntryPoint, distributions
+from pathlib import Path
 from types import MappingProxyType
 
 import pluggy
 
 from labelbench import hookspecs
-from labelbench.entries import HOOKS, Broken, Entry, Origin, Plugins
-from labelbench.errors import PluginError, one_line
+from labelbench.entries import CORE, HOOKS, Broken, Entry, Origin, Plugins
+from labelbench.errors import InputError, PluginError, one_line
 from labelbench.interrupts import is_an_end
 from labelbench.machine.process_state import kept_state
+from labelbench.settings import current_settings
 from labelbench.signatures import Signature
 
 GROUP = "labelbench"
@@ -26,9 +29,25 @@ def plugins() -> Plugins:
     """The installed plugins that ``LABELBENCH_PLUGINS`` admits, found once per process.
 
     ``LABELBENCH_PLUGINS`` lists entry-point names of third parties to use, separated by commas; empty means
-    built-ins only; unset means all.
+    built-ins only; unset means all. Labels that a script gave as arrays are among them.
+
+    Raises:
+        InputError: an array has the name of a label that is installed.
     """
-    return _load(os.environ.get("LABELBENCH_PLUGINS"))
+    selection, arrays = os.environ.get("LABELBENCH_PLUGINS"), current_settings().arrays
+    return _with_arrays(selection, arrays) if arrays else _load(selection)
+
+
+@lru_cache(maxsize=16)
+def _with_arrays(selection: str | None, arrays: tuple[tuple[str, Path], ...]) -> Plugins:
+    from labelbench.arrays import ArrayLabel
+
+    found = _load(selection)
+    for name, _ in arrays:
+        if name in found.labels:
+            raise InputError(f"label {name!r} is installed; give the array another name")
+    mine = {name: Entry(name, ArrayLabel(path), Origin(name, CORE, "array")) for name, path in arrays}
+    return replace(found, labels=MappingProxyType(dict(sorted({**found.labels, **mine}.items()))))
 
 
 @cache

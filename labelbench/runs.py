@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from labelbench.recipes import Recipe
+from labelbench.settings import current_settings
 from labelbench.values import differences, digest_of
 
 # What file managers leave in folders, besides what a dot hides.
@@ -193,9 +194,11 @@ def named_files(name: str) -> dict[str, str]:
 
     A part of the argument (between ``:``, ``,`` and ``=``) counts if it is an existing file, or an existing folder
     written with a slash or after ``=`` (a folder ``speech`` that happens to be here is not what ``official:speech``
-    means); the part after the first colon counts as a whole as well, since paths may hold any of these.
+    means); the part after the first colon counts as a whole as well, since paths may hold any of these. A name that a
+    script gave an array counts too.
     """
-    hashes = {}
+    given = dict(current_settings().arrays)
+    hashes = {part: given[part].stem for part in (name, *mentioned_in(name)) if part in given}
     values = re.findall(r"=([^:,=]+)", name.partition(":")[2])
     for part in mentioned_in(name):
         # As pathlib does it, but a ~ that is nobody's home stays what it is.

@@ -21,6 +21,7 @@ class Settings:
         cache_dir: folder for decoded images and downloaded files (``--cache-dir``, ``LABELBENCH_CACHE``).
         offline: True if nothing may be fetched (``--offline``, ``LABELBENCH_OFFLINE``), or sent.
         log: dashboards that are told of trainings (``--log``).
+        arrays: name and file of each label that a script gave as an array; the hash of its targets is the file's name.
     """
 
     data_dir: Path
@@ -28,6 +29,7 @@ class Settings:
     cache_dir: Path
     offline: bool
     log: tuple[str, ...] = ()
+    arrays: tuple[tuple[str, Path], ...] = ()
 
     @staticmethod
     def from_environment() -> Settings:

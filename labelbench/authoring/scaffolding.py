@@ -23,10 +23,11 @@ _SUFFIX = ".template"
 # In the templates these stand for the name, the name as part of a module, and the kind.
 _PLAIN, _MODULE, _KIND = "example-name", "example_name", "example-kind"
 _COMMANDS = {
-    "label": "labelbench run --label category --label {}",
+    "label": "labelbench tune --label {0} --output tuned.toml\n"
+    "labelbench run --suite tuned.toml --label category --label {0}",
     "backbone": "labelbench run --backbone resnet8 --backbone {} --label category",
     "evaluator": "labelbench run --label category --label speech --evaluator accuracy --evaluator {}",
-    "dataset": "labelbench run --dataset digits --dataset {} --label category --label hadamard",
+    "dataset": "labelbench run --dataset digits --dataset {} --label category --label constant",
 }
 
 

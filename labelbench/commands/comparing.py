@@ -23,12 +23,17 @@ WORSE = 3
 
 @click.command(
     epilog="Examples: labelbench compare results/before results/after; "
-    "labelbench compare --in results/mine paper-fast short --fail-if-worse 1"
+    "labelbench compare --in results/mine paper-fast short --fail-if-worse 1; "
+    "labelbench compare --in results/mine category speech"
 )
 @click.argument("left", metavar="A")
 @click.argument("right", metavar="B")
 @click.option(
-    "--in", "inside", type=click.Path(path_type=Path), metavar="DIR", help="A and B are recipes of this results folder."
+    "--in",
+    "inside",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="A and B are recipes or labels in this folder.",
 )
 @click.option(
     "--score", "scores", multiple=True, metavar="EVALUATOR/SCORE", help="Compare this (default: headlines). Repeatable."
@@ -42,11 +47,17 @@ WORSE = 3
 def compare(left: str, right: str, inside: Path | None, scores: tuple[str, ...], fail_if_worse: float | None) -> None:
     """Compare two results folders, or two recipes of one: differences paired by label and seed, and changed settings.
 
+    Of two labels of one folder the networks of each seed are compared image by image (McNemar): these two networks.
+
     A star marks a difference that is separated from nothing: three seeds or more, and a 95 % interval without 0.
     """
     from rich.table import Table
 
     from labelbench.comparison import compare
+
+    if inside and _are_labels(inside, (left, right)):
+        _show_networks(inside, left, right)
+        return
 
     found = compare(_side(left, inside), _side(right, inside), scores)
     console = output_console()
@@ -89,10 +100,45 @@ def _side(name: str, inside: Path | None) -> list[Record]:
         raise no_results(folder)
     if inside is None:
         return records
-    recipes = {record.run.recipe.name: None for record in records if record.run.backbone}
-    if name not in recipes:
-        raise UnknownName("recipe", name, recipes, f"in {inside}")
     return [record for record in records if record.run.backbone and record.run.recipe.name == name]
+
+
+def _are_labels(inside: Path, names: tuple[str, str]) -> bool:
+    """Whether the names are labels of the folder; else they are recipes of it.
+
+    Raises:
+        UnknownName: a name that is neither, or not what the other one is.
+    """
+    runs = [record.run for record in read(results_in(inside)).records if record.run.backbone]
+    if not runs:
+        raise no_results(inside)
+    recipes = dict.fromkeys(run.recipe.name for run in runs)
+    labels = dict.fromkeys(run.label for run in runs)
+    for known in (recipes, labels):
+        if all(name in known for name in names):
+            return known is labels
+    wrong = next((name for name in names if name not in recipes and name not in labels), names[1])
+    raise UnknownName("recipe or label", wrong, {**recipes, **labels}, f"in {inside}")
+
+
+def _show_networks(inside: Path, left: str, right: str) -> None:
+    from rich.table import Table
+
+    from labelbench.same_images import compared_networks
+
+    table = Table(box=None, pad_edge=False)
+    for heading in ("where", "seed", "both right", f"{left} alone", f"{right} alone", "neither", "McNemar's exact p"):
+        table.add_column(heading, overflow="fold")
+    for pair in compared_networks(results_in(inside), left, right):
+        counts = map(str, (pair.both, pair.left_alone, pair.right_alone, pair.neither))
+        table.add_row(f"{pair.place}: {pair.evaluator}", str(pair.seed), *counts, f"{pair.p:.3g}")
+    console = output_console()
+    console.print(table)
+    console.print(
+        "Test images that these two networks read right. p is about these two networks, not about their labels: "
+        f"another seed is another network. Over seeds: labelbench leaderboard {inside} --table differences",
+        markup=False,
+    )
 
 
 def _cells(line: Line) -> tuple[str, ...]:

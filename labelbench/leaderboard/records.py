@@ -94,8 +94,8 @@ class ScoreTable(Sequence[ScoreRecord]):
             leaderboard: made where it is not there already.
             html: what a notebook shows of it.
         """
-        records = [found for record in contents.records for found in _records_of(record)]
-        return ScoreTable(records, leaderboard or Leaderboard.of(contents), contents.failures, html)
+        board = leaderboard or Leaderboard.of(contents)
+        return ScoreTable(scores_of(contents.records), board, contents.failures, html)
 
     @cached_property
     def columns(self) -> dict[str, list[Any]]:
@@ -139,9 +139,10 @@ class ScoreTable(Sequence[ScoreRecord]):
         return self._html(self.leaderboard)
 
 
-def _records_of(record: Record) -> Iterator[ScoreRecord]:
-    run = record.cell.run
-    for score in record.scores:
+def scores_of(records: Iterable[Record]) -> Iterator[ScoreRecord]:
+    """Every score of each measurement, in their order."""
+    for record, score in ((each, score) for each in records for score in each.scores):
+        run = record.cell.run
         low, high = score.interval or (None, None)
         yield ScoreRecord(
             dataset=run.dataset,

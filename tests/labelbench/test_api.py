@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import labelbench
@@ -17,6 +19,7 @@ SMALL = {
     "datasets": "digits",
     "backbones": "resnet8",
     "evaluators": ["accuracy", "label-statistics"],
+    "seeds": 1,
     "epochs": 1,
     "train_fraction": 0.1,
     "test_images": 50,
@@ -49,7 +52,7 @@ def test_run_and_the_command_do_the_same(
     trained: tuple[Path, labelbench.ScoreTable], command: Callable[..., subprocess.CompletedProcess[str]]
 ) -> None:
     folder, _ = trained
-    options = ["--dataset", "digits", "--backbone", "resnet8", "--label", "category", "--epochs", "1"]
+    options = ["--dataset", "digits", "--backbone", "resnet8", "--label", "category", "--epochs", "1", "--seeds", "1"]
     options += ["--evaluator", "accuracy", "--evaluator", "label-statistics", "--train-fraction", "0.1"]
     options += ["--test-images", "50", "--device", "cpu", "--threads", "1", "--results", str(folder)]
     written = (folder / "leaderboard.md").read_text()
@@ -76,6 +79,48 @@ def test_progress_is_written_to_standard_error_unless_it_is_off(
     labelbench.run(**{**labels_alone, "progress": True, "overwrite": "always"})
     out, error = capfd.readouterr()
     assert out == "" and "label-statistics" in error
+
+
+def test_a_call_gives_its_own_scores_and_the_folder_keeps_all(trained: tuple[Path, labelbench.ScoreTable]) -> None:
+    folder, first = trained
+    asked = {**SMALL, "evaluators": "label-statistics", "results": folder}
+    alone = labelbench.run(labels="constant", **asked)
+    assert {record.label for record in alone} == {row.label for row in alone.leaderboard.tables[0].rows} == {"constant"}
+    assert {record.label for record in labelbench.load_results(folder)} == {"category", "constant"}
+    assert list(labelbench.run(labels="category", **{**asked, **SMALL})) == list(first)
+
+
+def test_an_array_is_a_label_of_its_name_known_by_its_content(tmp_path: Path) -> None:
+    asked = {**SMALL, "evaluators": ["accuracy", "label-statistics"], "results": tmp_path / "out"}
+    mine = np.random.RandomState(0).uniform(0, 80, (10, 16))
+    first = labelbench.run(labels={"mine": mine}, **asked)
+    assert {record.label for record in first} == {"mine"} and first.failures == ()
+    (record,) = (tmp_path / "out").rglob("accuracy-*.json")
+    facts = json.loads(record.read_text())
+    sha256 = labelbench.LabelSet(mine).sha256
+    assert facts["label"]["identity"] == sha256 and ["mine", sha256] in facts["run"]["files"]
+    written = record.stat().st_mtime_ns
+    again = labelbench.run(labels={"mine": mine.astype(np.float32)}, **asked)
+    assert list(again) == list(first) and record.stat().st_mtime_ns == written
+    other = labelbench.run(labels={"mine": mine[::-1]}, **{**asked, "evaluators": "label-statistics"})
+    assert {record.run for record in other}.isdisjoint({record.run for record in first})
+    with pytest.raises(labelbench.UnknownName, match="unknown label 'mine'"):
+        labelbench.run(labels="mine", **asked)
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        ({"speech": np.eye(10)}, "label 'speech' is installed; give the array another name"),
+        ({"mine": np.eye(3)}, "a label array has 3 rows; expected 10"),
+        ({"mine": np.zeros((10, 4))}, "label 'mine': label targets of classes 0 and 1 are equal"),
+        ({"a:b": np.eye(10)}, "label name 'a:b'; expected printable text"),
+        ({}, "names no labels"),
+    ],
+)
+def test_an_array_that_cannot_be_a_label_is_refused(tmp_path: Path, labels: dict[str, object], message: str) -> None:
+    with pytest.raises(labelbench.InputError, match=message):
+        labelbench.run(labels=labels, results=tmp_path / "out", **SMALL)
 
 
 def test_columns_and_dictionaries_hold_plain_values(trained: tuple[Path, labelbench.ScoreTable]) -> None:

@@ -8,11 +8,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from scipy.stats import permutation_test
+from scipy.stats import binomtest, permutation_test
 
 from labelbench.cli import cli
 from labelbench.comparison import exact_p
 from labelbench.errors import InputError, UnknownName
+from labelbench.results.reading import read
+from labelbench.results.store import Results
+from labelbench.same_images import compared_networks, mcnemar
 
 PUBLISHED = Path(__file__).parents[2] / "results"
 
@@ -72,6 +75,40 @@ def test_the_exact_test_is_the_paired_permutation_test() -> None:
     assert exact_p([1.0] * 5) is None and exact_p([1.0] * 30) is None
 
 
+@pytest.mark.parametrize(
+    ("only_left", "only_right", "expected"),
+    [
+        # Agresti (2002, table 10.1): approval of the prime minister, 944 people asked twice.
+        (150, 86, 3.7e-5),
+        # Fay (2010, exact2x2): 2 and 9 discordant pairs, p = 0.06543.
+        (2, 9, 0.06543),
+        (0, 0, 1.0),
+    ],
+)
+def test_mcnemar_is_that_of_published_tables(only_left: int, only_right: int, expected: float) -> None:
+    left = [True] * only_left + [False] * only_right + [True, False] * 5
+    right = [False] * only_left + [True] * only_right + [True, False] * 5
+    assert mcnemar(left, right) == mcnemar(right, left) == pytest.approx(expected, rel=0.01)
+
+
+def test_two_networks_are_compared_on_the_images_that_both_saw(
+    published: tuple[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    results = Results(Path(published[0]))
+    (pair,) = compared_networks(results, "category", "low-dim")
+    right = {
+        record.run.label: round((record.scores[0].value or 0) * (record.scores[0].count or 0))
+        for record in read(results).records
+        if record.cell.evaluator == "accuracy"
+    }
+    assert (pair.both + pair.left_alone, pair.both + pair.right_alone) == (right["category"], right["low-dim"])
+    assert pair.both + pair.left_alone + pair.right_alone + pair.neither == 355
+    assert pair.p == binomtest(pair.left_alone, pair.left_alone + pair.right_alone).pvalue < 0.01
+    assert compared("--in", published[0], "category", "low-dim") == 0
+    printed = capsys.readouterr().out
+    assert f"{pair.p:.3g}" in printed and "these two networks" in printed
+
+
 def test_what_cannot_be_compared_is_refused_in_one_line(published: tuple[str, str], tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     for arguments, error, says in (
@@ -79,6 +116,7 @@ def test_what_cannot_be_compared_is_refused_in_one_line(published: tuple[str, st
         ((published[0], str(tmp_path / "empty")), InputError, "holds no results"),
         ((*published, "--score", "accuracy/nearst"), UnknownName, "did you mean accuracy/nearest"),
         (("--in", published[0], "quick", "quik"), UnknownName, "did you mean quick"),
+        (("--in", published[0], "category", "speach"), UnknownName, "did you mean speech"),
         ((published[0], str(PUBLISHED / "cifar10-attacks")), InputError, "in common"),
     ):
         with pytest.raises(error, match=says) as refused:

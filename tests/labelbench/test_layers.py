@@ -32,7 +32,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "recipes": {"errors", "optimizers", "values"},
     "toml": set(),
     "tunings": {"errors", "recipes", "values"},
-    "runs": {"recipes", "values"},
+    "arrays": {"errors", "files", "datasets", "labels"},
+    "runs": {"settings", "recipes", "values"},
     "suite": {"errors", "recipes", "tunings", "runs"},
     "machine": {"errors", "runs"},
     "attacks": {"errors", "machine", "labels", "networks"},
@@ -40,7 +41,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "interrupts": set(),
     "evaluation": {"errors", "interrupts", "datasets", "labels", "runs", "training"},
     "hookspecs": {"datasets", "labels", "evaluation"},
-    "plugins": {"errors", "entries", "hookspecs", "interrupts", "signatures", "machine"},
+    "plugins": {"errors", "entries", "hookspecs", "interrupts", "signatures", "settings", "machine", "arrays"},
     "registry": {
         "errors",
         "entries",
@@ -65,6 +66,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         *("errors", "values", "files", "recipes", "toml", "tunings", "runs", "suite", "registry", "results", "running"),
     },
     "comparison": {"errors", "registry", "results"},
+    "same_images": {"errors", "registry", "results"},
     "diagnosis": {"machine", "plugins", "settings"},
     "citations": set(),
     "cluster": {
@@ -87,6 +89,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         *(
             "errors",
             "settings",
+            "arrays",
             "files",
             "labels",
             "recipes",
@@ -119,7 +122,8 @@ MAY_IMPORT: dict[str, set[str]] = {
             "runs",
         ),
         "machine",
-        *("suite", "training", "evaluation", "plugins", "registry", "results", "running", "leaderboard", "api"),
+        *("suite", "training", "evaluation", "plugins", "registry", "results", "running", "tuning", "leaderboard"),
+        "api",
     },
     "testing": {"authoring"},
     "commands": {
@@ -148,6 +152,7 @@ MAY_IMPORT: dict[str, set[str]] = {
             "claims",
             "citations",
             "comparison",
+            "same_images",
         ),
         "diagnosis",
         *("exchange", "leaderboard", "charts", "report", "api"),

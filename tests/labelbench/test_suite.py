@@ -104,7 +104,7 @@ def test_a_suite_that_is_its_own_base_is_refused(tmp_path: Path) -> None:
         Suite.load(str(file))
 
 
-@pytest.mark.parametrize("name", ["quick-tuned", "paper-fast"])
+@pytest.mark.parametrize("name", ["quick", "paper-fast", "paper-tuned", "trial"])
 def test_the_tuned_suites_have_the_best_of_their_grid_for_every_label(name: str) -> None:
     suite = Suite.load(name)
     assert suite.tuning and not suite.untuned

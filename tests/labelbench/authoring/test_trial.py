@@ -17,7 +17,8 @@ Command = Callable[..., subprocess.CompletedProcess[str]]
 def test_a_label_stands_beside_category_and_noise_of_its_own_shape() -> None:
     suite = trial_suite("label", "speech:wav=DIR")
     assert suite.labels == ("category", "random-like:speech:wav=DIR", "speech:wav=DIR")
-    assert (suite.datasets, suite.backbones, suite.seeds) == (("digits",), ("resnet8",), (0,))
+    assert (suite.datasets, suite.backbones, suite.seeds) == (("digits:size=8",), ("resnet8",), (0,))
+    assert suite.tuning and suite.untuned == suite.labels
 
 
 def test_a_backbone_and_an_evaluator_stand_beside_the_usual_ones() -> None:
@@ -73,6 +74,10 @@ def test_a_trial_prints_a_row_for_the_label_and_its_controls_and_keeps_nothing(
     firsts = {line.split()[0] for line in done.stdout.splitlines() if line[:1].strip()}
     assert {"category", "category-huber", "random-like:category-huber"} <= firsts
     assert "proves nothing about which is better" in done.stdout
+    # One-hot labels under smooth L1 need more than category labels do.
+    rates = dict(line.rsplit(" ", 1) for line in done.stdout.splitlines()[0].partition(": ")[2].split(", "))
+    assert rates.keys() == {"category", "category-huber", "random-like:category-huber"}
+    assert float(rates["category-huber"]) == 0.8 and "tuned for each label" in done.stdout
     assert "C1" not in done.stdout and "Differences" not in done.stdout
     assert not [path for path in tmp_path.iterdir() if path.name.startswith("labelbench-")]
     assert not (tmp_path / "results").exists()
@@ -102,5 +107,5 @@ def test_a_dry_run_says_what_it_would_do(command: Command) -> None:
     done = command("try", "hadamard", "--dry-run")
     assert done.returncode == 0
     assert done.stdout.startswith(
-        "would train category, random-like:hadamard and hadamard on resnet8, 8 epochs of digits"
+        "would train category, random-like:hadamard and hadamard on resnet8, 8 epochs of digits:size=8"
     )

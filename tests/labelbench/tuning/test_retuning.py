@@ -17,12 +17,14 @@ from labelbench.tunings import Grid
 
 
 def test_low_dimensional_noise_needs_another_rate_than_the_recipes_still(tmp_path: Path) -> None:
-    suite = Suite.load("quick-tuned")
+    suite = Suite.load("quick")
     ((dataset, backbone),) = suite.tuning.places if suite.tuning else ()
     assert suite.tuning and suite.tuning.epochs == suite.recipe.epochs
     recorded = dict(zip(suite.tuning.grid.points, suite.tuning.accuracy["low-dim"], strict=True))
     again = suite.changed(datasets=dataset, backbones=backbone, labels="low-dim", recipe=suite.recipe)
-    trials = Trials.of(again, Grid.of({"learning-rate": (0.1, 0.8)}), Numerics(threads=1))
+    trials = Trials.of(
+        again, Grid.of({"learning-rate": (0.1, 0.8)}), Numerics(threads=1), seeds=len(suite.tuning.seeds)
+    )
     with Reporter(Console(quiet=True)) as reporter:
         Runner(trials.plan(Results(tmp_path)), Results(tmp_path), reporter).run()
     found = trials.found(Results(tmp_path))
