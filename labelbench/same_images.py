@@ -53,8 +53,11 @@ def compared_networks(results: Results, left: str, right: str) -> list[Networks]
     found = []
     for key in sides[0].keys() & sides[1].keys():
         (_, place, evaluator, seed), one, other = key, *(side[key] for side in sides)
-        counts = [int(np.sum(each)) for each in (one & other, one & ~other, ~one & other, ~one & ~other)]
-        found.append(Networks(place, evaluator, seed, *counts, mcnemar(one.tolist(), other.tolist())))
+        both, left_alone, right_alone, neither = (
+            int(np.sum(each)) for each in (one & other, one & ~other, ~one & other, ~one & ~other)
+        )
+        p = mcnemar(one.tolist(), other.tolist())
+        found.append(Networks(place, evaluator, seed, both, left_alone, right_alone, neither, p))
     if not found:
         raise InputError(
             f"no two networks of {left} and {right} in {results.folder} have one seed and one set of settings; "
