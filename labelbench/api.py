@@ -35,7 +35,7 @@ def run(
     recipe: str | Recipe | None = None,
     epochs: int | None = None,
     train_fraction: float | None = None,
-    test_images: int | None = None,
+    test_images: int | str | None = None,
     numerics: str | None = None,
     device: str = "auto",
     threads: int | None = None,
@@ -63,7 +63,7 @@ def run(
         recipe: name of a recipe, or a :class:`labelbench.Recipe`: how networks are trained.
         epochs: passes over the training images; the recipe's milestones scale with them.
         train_fraction: share of the training images, above 0 to 1.
-        test_images: how many test images are measured, drawn evenly over classes.
+        test_images: how many test images are measured, drawn evenly over classes, or ``"all"``.
         numerics: ``"exact"`` or ``"fast"``.
         device: ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"mps"``.
         threads: threads on a CPU; None for all cores, divided among ``jobs``.

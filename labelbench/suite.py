@@ -93,11 +93,11 @@ class Suite:
         recipe: str | Recipe | None = None,
         epochs: int | None = None,
         train_fraction: float | None = None,
-        test_images: int | None = None,
+        test_images: int | str | None = None,
         numerics: str | None = None,
         engine: str | None = None,
     ) -> Suite:
-        """The suite with other values; None leaves a value as it is.
+        """The suite with other values; None leaves a value as it is, and ``test_images="all"`` measures all of them.
 
         Raises:
             UnknownName: no such recipe or numerics.
@@ -116,13 +116,13 @@ class Suite:
         for name, value, kind in (
             ("epochs", epochs, int),
             ("train-fraction", train_fraction, int | float),
-            ("test-images", test_images, int),
+            ("test-images", None if test_images == "all" else test_images, int),
         ):
             if value is not None and (not isinstance(value, kind) or isinstance(value, bool)):
                 raise InputError(f"{name} is {value!r}; expected a number")
         values = {"train_fraction": train_fraction, "test_images": test_images, "numerics": numerics}
         values |= {"engine": engine}
-        changes |= {name: value for name, value in values.items() if value is not None}
+        changes |= {name: None if value == "all" else value for name, value in values.items() if value is not None}
         if recipe is not None:
             # It is meant for all labels.
             how = find_recipe(recipe) if isinstance(recipe, str) else recipe

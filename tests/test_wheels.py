@@ -20,7 +20,20 @@ import pytest
 ROOT = Path(__file__).parents[1]
 pytestmark = pytest.mark.wheels
 NAMES = ("rainbow", "squares")
-SMALL = ["--epochs", "1", "--train-fraction", "0.2", "--test-images", "50", "--threads", "1", "--device", "cpu"]
+SMALL = [
+    "--seeds",
+    "1",
+    "--epochs",
+    "1",
+    "--train-fraction",
+    "0.2",
+    "--test-images",
+    "50",
+    "--threads",
+    "1",
+    "--device",
+    "cpu",
+]
 
 
 class Fresh:

@@ -48,6 +48,15 @@ def complete(*kinds: str) -> Callable[[click.Context, click.Parameter, str], lis
     return names
 
 
+class _Count(click.ParamType):
+    """A whole number, or ``all``."""
+
+    name = "count"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int | str:
+        return "all" if value == "all" else int(click.INT.convert(value, param, ctx))
+
+
 def suite_options(command: _Command) -> _Command:
     """Which cells: the axes and how they are run. They override the suite file, whose keys are the same words."""
     for option in reversed(
@@ -66,7 +75,8 @@ def suite_options(command: _Command) -> _Command:
             click.option("--recipe", metavar="NAME", help="How networks learn: paper, paper-fast, short or quick."),
             click.option("--epochs", type=int, help="Epochs; the recipe's milestones scale with them."),
             click.option("--train-fraction", type=float, help="Share of the training images, above 0 to 1."),
-            click.option("--test-images", type=int, help="Measure this many test images, drawn evenly over classes."),
+            click.option("--test-images", type=_Count(), metavar="N|all",
+                         help="Measure this many test images, drawn evenly over classes, or all."),
             click.option("--numerics", metavar="exact|portable|fast",
                          help="exact: float32, same bits; portable: the same on all x86; fast: as the device can"),
             click.option("--device", default="auto", metavar="auto|cpu|cuda|cuda:N|mps",

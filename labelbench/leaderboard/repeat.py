@@ -125,7 +125,9 @@ def _repeat(
         machine += ["--threads", str(run.numerics.threads)] if run.numerics.device == "cpu" else []
         machine += [_FLAGS[run.numerics.compiled]] if run.numerics.mode == "fast" else []
     asked["evaluator"] = sorted(set(evaluators))
-    asked |= {} if test_images is None else {"test-images": test_images}
+    # A suite file measures all unless it says otherwise; suite quick, which is what options change, says so.
+    if test_images is not None or named:
+        asked["test-images"] = test_images or "all"
     where = [*machine, "--results", results]
     if named:
         return Repeat(("run", *_options(asked), *where))

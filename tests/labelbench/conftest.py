@@ -184,7 +184,20 @@ def hostile_run(tmp_path_factory: pytest.TempPathFactory, forked_python: Path) -
         *("run", "--device", "cpu", "--threads", "1", "--dataset", "digits", "--backbone", "resnet8"),
         *("--label", "category", "--label", "<img src=x onerror=alert(1)>", "--label", "../x"),
         *(part for name in evaluators for part in ("--evaluator", name)),
-        *("--epochs", "1", "--train-fraction", "0.1", "--test-images", "40", "--results", "results"),
+        *(
+            "--seeds",
+            "1",
+            "--recipe",
+            "quick",
+            "--epochs",
+            "1",
+            "--train-fraction",
+            "0.1",
+            "--test-images",
+            "40",
+            "--results",
+            "results",
+        ),
         env={**settings, **_lay(folder.parent / "site", "hostile-names", HOSTILE)},
     )
     assert done.returncode == 0, done.stderr

@@ -46,7 +46,7 @@ _SUITE = {
 _LABELS_ALONE = ["--backbone", "resnet8", "--evaluator", "label-statistics", "--device", "cpu", "--threads", "1"]
 _TINY = ["run", "--dataset", "digits:size=8", "--label", "category", "--label", "low-dim", "--backbone", "resnet8",
          "--evaluator", "accuracy", "--evaluator", "label-statistics", "--epochs", "1", "--train-fraction", "0.02",
-         "--test-images", "20", "--device", "cpu", "--threads", "1"]  # fmt: skip
+         "--test-images", "20", "--seeds", "1", "--device", "cpu", "--threads", "1"]  # fmt: skip
 
 
 @dataclass

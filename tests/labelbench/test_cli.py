@@ -32,7 +32,20 @@ SMALL = [
         "--label",
         "category",
     ),
-    *("--evaluator", "accuracy", "--epochs", "1", "--train-fraction", "0.1", "--test-images", "50", "--results", "out"),
+    *(
+        "--evaluator",
+        "accuracy",
+        "--seeds",
+        "1",
+        "--epochs",
+        "1",
+        "--train-fraction",
+        "0.1",
+        "--test-images",
+        "50",
+        "--results",
+        "out",
+    ),
 ]
 
 RAINBOW = """

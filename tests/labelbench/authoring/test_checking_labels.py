@@ -128,7 +128,20 @@ def test_bad_plugins_stop_neither_the_list_nor_another_plugin(
     listed = command("list", env=env)
     assert listed.returncode == 0, listed.stderr
     assert all(name in listed.stdout for name in [*bad_plugins.FOUND_BY_A_CHECK, "good", "broken: "])
-    options = ["--epochs", "1", "--train-fraction", "0.1", "--test-images", "50", "--evaluator", "accuracy"]
+    options = [
+        "--dataset",
+        "digits",
+        "--seeds",
+        "1",
+        "--epochs",
+        "1",
+        "--train-fraction",
+        "0.1",
+        "--test-images",
+        "50",
+        "--evaluator",
+        "accuracy",
+    ]
     done = command("run", "--label", "good", "--label", "nan", *options, "--results", "out", env=env)
     assert done.returncode == 3
     assert "1.0) failed" not in done.stdout and "\ngood " in done.stdout

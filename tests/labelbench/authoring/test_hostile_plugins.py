@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 import bad_plugins
 
 RUN = ["run", "--device", "cpu", "--threads", "1", "--dataset", "digits:size=8", "--backbone", "resnet8",
-       "--epochs", "2", "--train-fraction", "0.1", "--label", "category", "--label", "low-dim",
+       "--seeds", "1", "--epochs", "2", "--train-fraction", "0.1", "--label", "category", "--label", "low-dim",
        "--evaluator", "accuracy", "--evaluator", "label-statistics", "--results", "out"]  # fmt: skip
 LABELS = ("category", "low-dim")
 

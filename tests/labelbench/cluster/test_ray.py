@@ -29,7 +29,7 @@ pytestmark = [
 ]
 RUN = ["run", "--dataset", "digits:size=8", "--label", "category", "--label", "constant", "--backbone", "resnet8",
        "--evaluator", "accuracy", "--recipe", "quick", "--epochs", "16", "--train-fraction", "0.3",
-       "--test-images", "40", "--device", "cpu", "--threads", "1"]  # fmt: skip
+       "--test-images", "40", "--seeds", "1", "--device", "cpu", "--threads", "1"]  # fmt: skip
 DEADLY = """
 import os
 from labelbench import Evaluator, hookimpl

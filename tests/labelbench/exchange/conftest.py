@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 import labelbench
+from labelbench.recipes import RECIPES
+from labelbench.suite import Suite
 
 
 @pytest.fixture(scope="session")
@@ -14,12 +16,16 @@ def trained_here(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A results folder with ResNet-8 on digits with two labels, measured for accuracy on all test images."""
     folder = tmp_path_factory.mktemp("trained-here") / "results"
     labelbench.run(
-        datasets="digits:size=16",
-        backbones="resnet8",
-        labels=["category", "low-dim"],
-        evaluators="accuracy",
+        Suite(
+            "here",
+            ("digits:size=16",),
+            ("category", "low-dim"),
+            ("resnet8",),
+            ("accuracy",),
+            recipe=RECIPES["quick"],
+            train_fraction=0.3,
+        ),
         epochs=1,
-        train_fraction=0.3,
         device="cpu",
         threads=1,
         results=folder,

@@ -22,7 +22,14 @@ def logged(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run of two epochs that all three were told of, offline."""
     folder = tmp_path_factory.mktemp("logged") / "results"
     settings = labelbench.Settings(folder, None, folder.parent / "cache", offline=True)
-    small: dict[str, Any] = {"epochs": 2, "train_fraction": 0.1, "test_images": 50, "device": "cpu", "threads": 1}
+    small: dict[str, Any] = {
+        "epochs": 2,
+        "seeds": 1,
+        "train_fraction": 0.1,
+        "test_images": 50,
+        "device": "cpu",
+        "threads": 1,
+    }
     labelbench.run(
         datasets="digits:size=16",
         backbones="resnet8",

@@ -37,7 +37,7 @@ def test_a_training_has_the_bits_that_it_has_on_other_processors(
     command: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path
 ) -> None:
     (tmp_path / "portable.toml").write_text(SUITE)
-    done = command("run", "--suite", "portable.toml", "--threads", "2", "--results", "found")
+    done = command("run", "--suite", "portable.toml", "--threads", "2", "--results", "found", fresh=True)
     assert done.returncode == 0, done.stderr
     (file,) = (tmp_path / "found").glob("digits/resnet8/category/*/training.json")
     facts = json.loads(file.read_text())

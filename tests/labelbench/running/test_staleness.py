@@ -39,7 +39,7 @@ def test_work_is_done_again_or_refused_once_the_code_behind_a_name_has_changed(
     command: Callable[..., CompletedProcess[str]], install: Callable[..., dict[str, str]], tmp_path: Path
 ) -> None:
     env, plugin = install("mine", PLUGIN), tmp_path / "site" / "mine.py"
-    arguments = [*RUN.split(), "--train-fraction", "0.05", "--results", "results"]
+    arguments = [*RUN.split(), "--seeds", "1", "--train-fraction", "0.05", "--results", "results"]
     first = command(*arguments, env=env)
     assert first.returncode == 0 and " 80" in first.stdout, first.stderr
 

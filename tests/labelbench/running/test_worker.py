@@ -46,7 +46,23 @@ class Mine(Evaluator):
 def register_evaluators():
     return {"a-mine": Mine}
 """
-SMALL = ["run", "--device", "cpu", "--threads", "1", "--label", "constant", "--backbone", "resnet8", "--epochs", "2"]
+SMALL = [
+    "run",
+    "--dataset",
+    "digits",
+    "--seeds",
+    "1",
+    "--device",
+    "cpu",
+    "--threads",
+    "1",
+    "--label",
+    "constant",
+    "--backbone",
+    "resnet8",
+    "--epochs",
+    "2",
+]
 SMALL += ["--train-fraction", "0.2", "--test-images", "50", "--results", "out", "--offline"]
 # What an evaluator does -> what is said of its cell.
 WRONG = {
