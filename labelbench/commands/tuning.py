@@ -40,21 +40,20 @@ SOME_FAILED = 3
 @click.option(
     "--tuning-seeds",
     type=click.IntRange(1),
-    default=1,
     metavar="N",
-    help="Networks for each label and point.",
+    help="Networks for each label and point (default: as many as the suite was tuned with, else 1).",
 )
 @click.option(
     "--tuning-epochs",
     type=click.IntRange(1),
     metavar="N",
-    help="Epochs of each (default: the recipe's).",
+    help="Epochs of each (default: as many as the suite was tuned with, else the recipe's).",
 )
 @output_option("FILE.toml", "Write the tuned suite to this file (default: tuned.toml).", default="tuned.toml")
 @dry_run_option
 def tune(
     grid: tuple[str, ...],
-    tuning_seeds: int,
+    tuning_seeds: int | None,
     tuning_epochs: int | None,
     output: Path,
     dry_run: bool,
@@ -65,7 +64,7 @@ def tune(
 
 
 def _tune(
-    options: dict[str, Any], grid: Sequence[str], seeds: int, epochs: int | None, output: Path, *, dry_run: bool
+    options: dict[str, Any], grid: Sequence[str], seeds: int | None, epochs: int | None, output: Path, *, dry_run: bool
 ) -> int:
     """Train what the grid asks for and is missing, write the tuned suite, and say what was found; the exit code."""
     from labelbench.cluster.engine import elsewhere
@@ -86,7 +85,11 @@ def _tune(
             suite = suite.changed(labels=list(dict.fromkeys([*before.labels, *suite.labels])))
         numerics = resolve_numerics(suite.numerics, options["device"], options["threads"], jobs=options["jobs"],
                                     compiled=options["compiled"])  # fmt: skip
-        trials = Trials.of(suite, chosen, numerics, seeds=seeds, epochs=epochs)
+        if suite.tuning:
+            # A label that comes later gets the budget that the others had.
+            seeds = seeds or len(suite.tuning.seeds)
+            epochs = epochs or (None if options["epochs"] else suite.tuning.epochs)
+        trials = Trials.of(suite, chosen, numerics, seeds=seeds or 1, epochs=epochs)
         results = Results(options["results"] or Path("results", f"{suite.name}-tuning"))
         plan = trials.plan(results, options["overwrite"])
         click.echo(
