@@ -19,7 +19,6 @@ from labelbench.tuning.trials import Trials
 if TYPE_CHECKING:
     from rich.console import Console
 
-_SMALL = "digits:size=8"
 ADVICE = (
     "One seed, few epochs, a few hundred test images: this shows that it runs and learns, and proves nothing about "
     "which is better. For that: labelbench tune, and labelbench run with --seeds 5, a full recipe and these controls."
@@ -36,8 +35,10 @@ def trial_suite(kind: str, name: str) -> Suite:
     suite = Suite.load("trial")
     usual = suite.labels[0]
     if kind == "label":
-        asked = suite.changed(labels=(usual, f"random-like:{name}", name), datasets=_SMALL)
-        return replace(asked, recipes=())
+        assert suite.tuning
+        # All three by one grid: what is known of the suite's own labels is left out.
+        asked = suite.changed(labels=(usual, f"random-like:{name}", name))
+        return replace(asked, recipes=(), tuning=replace(suite.tuning, accuracy={}, seconds=0.0))
     if kind == "backbone":
         return suite.changed(labels=usual, backbones=(*suite.backbones, name))
     if kind == "dataset":

@@ -19,6 +19,8 @@ from labelbench.results.records import Cell
 from labelbench.results.store import Results
 from labelbench.runs import Numerics, RunSpec
 
+_PYTHON = sys.executable
+
 
 @pytest.fixture
 def save(tmp_path: Path) -> Callable[..., Results]:
@@ -122,7 +124,7 @@ def _run(
     **options: Any,
 ) -> CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable if fresh or options else python, "-m", "labelbench", *args],
+        [_PYTHON if fresh or options else python, "-m", "labelbench", *args],
         capture_output=True,
         text=True,
         cwd=cwd or folder,

@@ -162,7 +162,7 @@ def test_a_module_that_is_heavy_or_loud_when_it_is_loaded_fails_the_check(
     command: Command, install: Callable[..., dict[str, str]]
 ) -> None:
     environment = install("heavy", 'import sklearn\nprint("hello")\n' + bad_plugins.GOOD)
-    done = command("check", "good", env=environment)
+    done = command("check", "good", env=environment, fresh=True)
     assert done.returncode == 3, done.stderr
     assert "loading       its module imports sklearn" in done.stdout and "its module prints 'hello'" in done.stdout
     assert done.stdout.count("FAILED") == 2

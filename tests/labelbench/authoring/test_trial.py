@@ -98,7 +98,9 @@ def build(size):
 """
     done = command("try", "mine", env=install("mine", source))
     assert done.returncode == 3
-    failed = "failed: training digits mine category seed 0: backbone 'mine' (mine 1.0) failed: ValueError: no luck"
+    failed = (
+        "failed: training digits:size=8 mine category seed 0: backbone 'mine' (mine 1.0) failed: ValueError: no luck"
+    )
     assert failed in done.stderr
     assert "resnet8" in done.stdout
 
@@ -107,5 +109,5 @@ def test_a_dry_run_says_what_it_would_do(command: Command) -> None:
     done = command("try", "hadamard", "--dry-run")
     assert done.returncode == 0
     assert done.stdout.startswith(
-        "would train category, random-like:hadamard and hadamard on resnet8, 8 epochs of digits:size=8"
+        "would train category, random-like:hadamard and hadamard on resnet8, 16 epochs of digits:size=8"
     )
