@@ -52,10 +52,7 @@ def tuned(suite: Suite, results: Results, progress: Console) -> Suite:
     Raises:
         LabelbenchError: as :func:`labelbench.run` does.
     """
-    budget = suite.tuning
-    assert budget
-    numerics = resolve_numerics(suite.numerics, "auto", None)
-    trials = Trials.of(suite, None, numerics, seeds=len(budget.seeds), epochs=budget.epochs)
+    trials = Trials.of(suite, None, resolve_numerics(suite.numerics, "auto", None))
     with Reporter(progress) as reporter:
         Runner(trials.plan(results), results, reporter).run()
     return trials.found(results)

@@ -18,14 +18,12 @@ from labelbench.commands.options import (
     suite_options,
 )
 from labelbench.commands.output import error_console, output_console
-from labelbench.errors import InputError
+from labelbench.errors import SOME_FAILED, InputError
 from labelbench.settings import use_settings
 from labelbench.tunings import Grid, Tuning
 
 if TYPE_CHECKING:
     from rich.table import Table
-
-SOME_FAILED = 3
 
 
 @click.command(epilog="Example: labelbench tune --suite quick --grid learning-rate=0.05,0.1,0.2 --output tuned.toml")
@@ -85,11 +83,7 @@ def _tune(
             suite = suite.changed(labels=list(dict.fromkeys([*before.labels, *suite.labels])))
         numerics = resolve_numerics(suite.numerics, options["device"], options["threads"], jobs=options["jobs"],
                                     compiled=options["compiled"])  # fmt: skip
-        if suite.tuning:
-            # A label that comes later gets the budget that the others had.
-            seeds = seeds or len(suite.tuning.seeds)
-            epochs = epochs or (None if options["epochs"] else suite.tuning.epochs)
-        trials = Trials.of(suite, chosen, numerics, seeds=seeds or 1, epochs=epochs)
+        trials = Trials.of(suite, chosen, numerics, seeds=seeds, epochs=epochs or options["epochs"])
         results = Results(options["results"] or Path("results", f"{suite.name}-tuning"))
         plan = trials.plan(results, options["overwrite"])
         click.echo(

@@ -37,16 +37,18 @@ class Trials:
     runs: Mapping[tuple[str, int], tuple[RunSpec, ...]]
 
     @staticmethod
-    def of(suite: Suite, grid: Grid | None, numerics: Numerics, *, seeds: int = 1, epochs: int | None = None) -> Trials:
+    def of(
+        suite: Suite, grid: Grid | None, numerics: Numerics, *, seeds: int | None = None, epochs: int | None = None
+    ) -> Trials:
         """The trials of a suite.
 
         Args:
-            suite: gives labels, places, share of the data and the recipe. If it was tuned before, with this budget,
-                what it knows is not tried again, and a grid that is not given is the one it had.
+            suite: gives labels, places, share of the data and the recipe. If it was tuned before, grid and budget are
+                those that it had where they are not given, and what it knows of these is not tried again.
             grid: what to try.
             numerics: how to compute.
-            seeds: networks for each label, place and point.
-            epochs: of each training, None for the recipe's.
+            seeds: networks for each label, place and point; one where nothing is said.
+            epochs: of each training; the recipe's where nothing is said.
 
         Raises:
             InputError: no grid, a setting that is none, or an unknown one.
@@ -57,10 +59,12 @@ class Trials:
                 f"suite {suite.name!r} was not tuned before; say what to try: --grid learning-rate=0.1,0.2,0.4"
             )
         chosen = grid or (before.grid if before else Grid(()))
+        if before:
+            seeds, epochs = seeds or len(before.seeds), epochs or before.epochs
         recipe = suite.recipe if epochs is None else suite.recipe.with_epochs(epochs)
         tuning = Tuning(
             chosen,
-            tuple(range(FIRST_SEED, FIRST_SEED + seeds)),
+            tuple(range(FIRST_SEED, FIRST_SEED + (seeds or 1))),
             recipe.epochs,
             tuple((dataset, backbone) for dataset in suite.datasets for backbone in suite.backbones),
             digest_of([differences(recipe), suite.train_fraction]),
