@@ -19,6 +19,9 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+# Exit code of a command that did what it could: some parts failed, and are named.
+SOME_FAILED = 3
+
 
 class LabelbenchError(Exception):
     """Base of all errors that explain themselves in one line."""

@@ -10,13 +10,12 @@ import click
 
 from labelbench.commands.options import complete, machine_options, output_option, results_folder, settings_of
 from labelbench.commands.output import output_console
+from labelbench.errors import SOME_FAILED
 from labelbench.settings import use_settings
 
 if TYPE_CHECKING:
     from labelbench.networks import Network
     from labelbench.running.materials import Materials
-
-SOME_FAILED = 3
 
 
 @click.command(epilog="Example: labelbench export results/quick --label speech --seed 0 --format onnx --output speech")

@@ -12,9 +12,8 @@ from labelbench.commands.leaderboard import print_first
 from labelbench.commands.options import dry_run_option, machine_options, settings_of, suite_options
 from labelbench.commands.output import error_console
 from labelbench.commands.plan import headline, plan_of, print_summary, untuned
+from labelbench.errors import SOME_FAILED
 from labelbench.settings import use_settings
-
-SOME_FAILED = 3
 
 
 @click.command(epilog="Example: labelbench run --label category --label speech --seeds 3 --results results/mine")
