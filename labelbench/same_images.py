@@ -49,7 +49,8 @@ def compared_networks(results: Results, left: str, right: str) -> list[Networks]
         ConflictError: two networks have one label, seed and set of settings.
         Unavailable: their images are not here, which alone say what is right.
     """
-    sides = [dict(_outcomes(results, label)) for label in (left, right)]
+    records = newest_versions(read(results).records)[0]
+    sides = [dict(_outcomes(results, [one for one in records if one.run.label == label])) for label in (left, right)]
     found = []
     for key in sides[0].keys() & sides[1].keys():
         (_, place, evaluator, seed), one, other = key, *(side[key] for side in sides)
@@ -66,9 +67,9 @@ def compared_networks(results: Results, left: str, right: str) -> list[Networks]
     return sorted(found, key=lambda pair: (pair.place, pair.evaluator, pair.seed))
 
 
-def _outcomes(results: Results, label: str) -> Iterator[tuple[tuple[str, str, str, int], np.ndarray]]:
-    """Whether each test image was read right, by settings, place, evaluator and seed."""
-    records = [one for one in newest_versions(read(results).records)[0] if one.run.label == label and one.run.backbone]
+def _outcomes(results: Results, records: Sequence[Record]) -> Iterator[tuple[tuple[str, str, str, int], np.ndarray]]:
+    """Whether each test image was read right, by settings, place, evaluator and seed; records are of one label."""
+    records = [one for one in records if one.run.backbone]
     seen = set()
     for record, conditions in zip(records, conditions_of(records), strict=True):
         arrays = results.load_measurement(record.cell).arrays
@@ -78,7 +79,7 @@ def _outcomes(results: Results, label: str) -> Iterator[tuple[tuple[str, str, st
         place = f"{run.dataset}, {run.backbone}" + (f", {run.share_of_data}" if run.train_fraction < 1 else "")
         key = (str(conditions), place, record.cell.evaluator, run.seed)
         if key in seen:
-            raise ConflictError(f"two networks of {label} with seed {run.seed} in {results.folder}; expected one")
+            raise ConflictError(f"two networks of {run.label} with seed {run.seed} in {results.folder}; expected one")
         seen.add(key)
         yield key, np.asarray(arrays[_READ]) == _classes(record)
 

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING
 import click
 
 from labelbench.commands.output import output_console
-from labelbench.errors import UnknownName
+from labelbench.errors import InputError, UnknownName
 from labelbench.results.reading import read
 from labelbench.results.store import no_results, results_in
 from labelbench.results.tables import shown_number
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from labelbench.comparison import Line
     from labelbench.results.records import Record
 
@@ -55,11 +57,23 @@ def compare(left: str, right: str, inside: Path | None, scores: tuple[str, ...],
 
     from labelbench.comparison import compare
 
-    if inside and _are_labels(inside, (left, right)):
-        _show_networks(inside, left, right)
-        return
-
-    found = compare(_side(left, inside), _side(right, inside), scores)
+    if inside:
+        records = _records(inside)
+        if _are_labels(records, (left, right), inside):
+            if scores or fail_if_worse is not None:
+                raise InputError(
+                    f"{left} and {right} are labels of {inside}, which are compared image by image; --score and "
+                    "--fail-if-worse are for two folders or two recipes"
+                )
+            _show_networks(inside, left, right)
+            return
+        one, other = (
+            [record for record in records if record.run.backbone and record.run.recipe.name == name]
+            for name in (left, right)
+        )
+    else:
+        one, other = _records(Path(left)), _records(Path(right))
+    found = compare(one, other, scores)
     console = output_console()
     table = Table(box=None, pad_edge=False)
     for heading in ("label", "score", left, right, "difference", "seeds", "exact p"):
@@ -93,23 +107,20 @@ def compare(left: str, right: str, inside: Path | None, scores: tuple[str, ...],
         sys.exit(WORSE)
 
 
-def _side(name: str, inside: Path | None) -> list[Record]:
-    folder = inside or Path(name)
+def _records(folder: Path) -> list[Record]:
     records = list(read(results_in(folder)).records)
     if not records:
         raise no_results(folder)
-    if inside is None:
-        return records
-    return [record for record in records if record.run.backbone and record.run.recipe.name == name]
+    return records
 
 
-def _are_labels(inside: Path, names: tuple[str, str]) -> bool:
+def _are_labels(records: Iterable[Record], names: tuple[str, str], inside: Path) -> bool:
     """Whether the names are labels of the folder; else they are recipes of it.
 
     Raises:
         UnknownName: a name that is neither, or not what the other one is.
     """
-    runs = [record.run for record in read(results_in(inside)).records if record.run.backbone]
+    runs = [record.run for record in records if record.run.backbone]
     if not runs:
         raise no_results(inside)
     recipes = dict.fromkeys(run.recipe.name for run in runs)

@@ -118,6 +118,7 @@ def test_what_cannot_be_compared_is_refused_in_one_line(published: tuple[str, st
         (("--in", published[0], "quick", "quik"), UnknownName, "did you mean quick"),
         (("--in", published[0], "category", "speach"), UnknownName, "did you mean speech"),
         ((published[0], str(PUBLISHED / "cifar10-attacks")), InputError, "in common"),
+        (("--in", published[0], "category", "low-dim", "--fail-if-worse", "1"), InputError, "image by image"),
     ):
         with pytest.raises(error, match=says) as refused:
             cli(["compare", *arguments], standalone_mode=False)
