@@ -126,7 +126,7 @@ def _repeat(
         machine += [_FLAGS[run.numerics.compiled]] if run.numerics.mode == "fast" else []
     asked["evaluator"] = sorted(set(evaluators))
     # A suite file measures all unless it says otherwise; suite quick, which is what options change, says so.
-    if test_images is not None or named:
+    if test_images is not None or (named and run.backbone):
         asked["test-images"] = test_images or "all"
     where = [*machine, "--results", results]
     if named:

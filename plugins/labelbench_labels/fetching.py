@@ -105,8 +105,8 @@ class _Failed(Exception):
 
 
 def _check(part: Path, sha256: str | None) -> None:
-    found = sha256_of(part)
-    if sha256 is not None and found != sha256:
+    if not is_right(part, sha256):
+        found = sha256_of(part)
         part.unlink()
         raise _Failed(f"what came has SHA-256 {found}, expected {sha256}; it was removed")
 

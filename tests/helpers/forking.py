@@ -64,10 +64,12 @@ class Forks:
 
 def ask(folder: str, args: list[str]) -> NoReturn:
     """Be what Python is, by a process that is forked."""
-    early = {name: os.environ[name] for name in os.environ if name.startswith(_EARLY) and name not in _SEEN}
     seed = os.environ.get("PYTHONHASHSEED", "")
-    known = json.loads(Path(folder, "environment.json").read_text())
-    if args[:1] != ["-m"] or early != known or seed not in _HASH_SEEDS:
+    if (
+        args[:1] != ["-m"]
+        or _early() != json.loads(Path(folder, "environment.json").read_text())
+        or seed not in _HASH_SEEDS
+    ):
         os.execv(sys.executable, [sys.executable, *args])
     with socket.socket(socket.AF_UNIX) as asked:
         asked.connect(_place(folder, seed))
@@ -80,6 +82,11 @@ def ask(folder: str, args: list[str]) -> NoReturn:
             signal.signal(-code, signal.SIG_DFL)
         os.kill(os.getpid(), -code)
     os._exit(code)
+
+
+def _early() -> dict[str, str]:
+    """What an interpreter or a library read when it started."""
+    return {name: value for name, value in os.environ.items() if name.startswith(_EARLY) and name not in _SEEN}
 
 
 def _place(folder: str, seed: str) -> str:
@@ -98,12 +105,11 @@ def _received(asked: socket.socket, count: int) -> bytes:
 
 def serve(folder: str, seed: str) -> None:
     """Fork a process for whoever asks; returns in the fork."""
-    known = {name: os.environ[name] for name in os.environ if name.startswith(_EARLY) and name not in _SEEN}
     with socket.socket(socket.AF_UNIX) as door:
         door.bind(_place(folder, seed))
         door.listen()
         door.settimeout(_LOOK_SECONDS)
-        Path(folder, "environment.json").write_text(json.dumps(known))
+        Path(folder, "environment.json").write_text(json.dumps(_early()))
         os.write(1, b"ready\n")
         asked = _next(door)
         for name in _LIBRARIES:

@@ -16,37 +16,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from brief import BRIEF
+
 Command = Callable[..., subprocess.CompletedProcess[str]]
 
-SMALL = [
-    *(
-        "run",
-        "--device",
-        "cpu",
-        "--threads",
-        "1",
-        "--dataset",
-        "digits",
-        "--backbone",
-        "resnet8",
-        "--label",
-        "category",
-    ),
-    *(
-        "--evaluator",
-        "accuracy",
-        "--seeds",
-        "1",
-        "--epochs",
-        "1",
-        "--train-fraction",
-        "0.1",
-        "--test-images",
-        "50",
-        "--results",
-        "out",
-    ),
-]
+SMALL = ["run", "--device", "cpu", "--threads", "1", "--dataset", "digits", "--backbone", "resnet8",
+         "--label", "category", *BRIEF, "--results", "out"]  # fmt: skip
 
 RAINBOW = """
 import numpy as np

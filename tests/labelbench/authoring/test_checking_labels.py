@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import bad_plugins
+from brief import BRIEF
 from labelbench.authoring.findings import failures
 from labelbench.errors import InputError, Unavailable, UnknownName
 from labelbench.testing import Finding, assert_fine, check_label
@@ -128,21 +129,9 @@ def test_bad_plugins_stop_neither_the_list_nor_another_plugin(
     listed = command("list", env=env)
     assert listed.returncode == 0, listed.stderr
     assert all(name in listed.stdout for name in [*bad_plugins.FOUND_BY_A_CHECK, "good", "broken: "])
-    options = [
-        "--dataset",
-        "digits",
-        "--seeds",
-        "1",
-        "--epochs",
-        "1",
-        "--train-fraction",
-        "0.1",
-        "--test-images",
-        "50",
-        "--evaluator",
-        "accuracy",
-    ]
-    done = command("run", "--label", "good", "--label", "nan", *options, "--results", "out", env=env)
+    done = command(
+        "run", "--label", "good", "--label", "nan", "--dataset", "digits", *BRIEF, "--results", "out", env=env
+    )
     assert done.returncode == 3
     assert "1.0) failed" not in done.stdout and "\ngood " in done.stdout
     assert "label targets hold 10 value(s) that are not finite" in done.stderr
