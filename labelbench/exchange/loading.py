@@ -15,18 +15,18 @@ from labelbench.errors import InputError
 from labelbench.exchange.finding import find_training
 from labelbench.labels import LabelSet
 from labelbench.machine.numerics import numerics_in_force
-from labelbench.networks import Network
 from labelbench.results.store import results_in
 from labelbench.running.materials import Materials
-from labelbench.runs import RunSpec
 from labelbench.training.checkpoint import load_trained
 from labelbench.training.inference import outputs_of
+from labelbench.training.result import Trained
 
 
 class LoadedNetwork(nn.Module):
     """A trained network, its labels, and what is known of it.
 
     Attributes:
+        trained: what came of its training, the learning curve among it.
         network: with its normalisation, in eval mode.
         labels: what it learned to output for each class.
         class_names, image_size: of its data set; ``(height, width)``.
@@ -34,15 +34,14 @@ class LoadedNetwork(nn.Module):
         facts: everything else that the record of the training says.
     """
 
-    def __init__(
-        self, network: Network, labels: LabelSet, dataset: Dataset, run: RunSpec, facts: Mapping[str, Any]
-    ) -> None:
+    def __init__(self, trained: Trained, labels: LabelSet, dataset: Dataset, facts: Mapping[str, Any]) -> None:
         super().__init__()
-        self.network = network
+        self.trained = trained
+        self.network = trained.network
         self.labels = labels
         self.class_names = dataset.class_names
         self.image_size = dataset.image_size
-        self.run = run
+        self.run = trained.run
         self.facts = facts
         self.eval()
 
@@ -114,4 +113,4 @@ def load_network(
     materials = Materials()
     labels = materials.labels(run)
     trained = load_trained(run, materials.network(run), labels, materials.images(run), file)
-    return LoadedNetwork(trained.network, labels, materials.dataset(run), run, training.facts)
+    return LoadedNetwork(trained, labels, materials.dataset(run), training.facts)

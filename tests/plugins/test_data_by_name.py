@@ -94,8 +94,8 @@ def test_each_ends_on_a_leaderboard(fashion: Path, parquet: Path, photos: Path, 
     settings = replace(labelbench.current_settings(), data_dir=fashion, cache_dir=tmp_path / "cache", offline=True)
     names = [f"folder:{photos},size=24", "torchvision:FashionMNIST", f"hf:{parquet}"]
     table = labelbench.run(
-        datasets=names, labels="category", backbones="resnet8", evaluators="accuracy", epochs=1, device="cpu",
-        threads=1, results=tmp_path / "results", settings=settings,
+        datasets=names, labels="category", backbones="resnet8", evaluators="accuracy", epochs=1, seeds=1,
+        device="cpu", threads=1, results=tmp_path / "results", settings=settings,
     )  # fmt: skip
     assert {record.dataset for record in table} == set(names)
     board = (tmp_path / "results" / "leaderboard.md").read_text()

@@ -37,6 +37,14 @@ def test_it_eats_pixels_and_knows_its_labels_and_classes(trained_here: Path) -> 
     assert network.predict(images[:0]).shape == (0,)
 
 
+def test_what_came_of_its_training_is_there(trained_here: Path) -> None:
+    network = labelbench.load_network(trained_here, label="category")
+    trained = network.trained
+    assert isinstance(trained, labelbench.Trained) and (trained.run, trained.network) == (network.run, network.network)
+    curve = [line.validation_accuracy for line in trained.history]
+    assert curve == network.facts["history"]["validation_accuracy"] and trained.best_epoch == 1
+
+
 def test_images_of_another_shape_are_refused(trained_here: Path) -> None:
     network = labelbench.load_network(trained_here, label="category")
     for wrong in (np.zeros((2, 3, 16, 16), np.uint8), torch.zeros(2, 16, 16, 3), np.zeros((16, 16, 3), np.uint8)):
