@@ -46,19 +46,21 @@ def trial_suite(kind: str, name: str) -> Suite:
     return suite.changed(evaluators=(*suite.evaluators, name))
 
 
-def tuned(suite: Suite, results: Results, progress: Console) -> Suite:
+def tuned(suite: Suite, results: Results, threads: int | None, progress: Console) -> Suite:
     """The suite with the best recipe of its grid for each of its labels; one that fails everywhere gets none.
 
     Raises:
         LabelbenchError: as :func:`labelbench.run` does.
     """
-    trials = Trials.of(suite, None, resolve_numerics(suite.numerics, "auto", None))
+    trials = Trials.of(suite, None, resolve_numerics(suite.numerics, "auto", threads))
     with Reporter(progress) as reporter:
         Runner(trials.plan(results), results, reporter).run()
     return trials.found(results)
 
 
-def carry_out_trial(suite: Suite, progress: Console, output: Console) -> tuple[tuple[str, str], ...]:
+def carry_out_trial(
+    suite: Suite, threads: int | None, progress: Console, output: Console
+) -> tuple[tuple[str, str], ...]:
     """Train and measure in a folder that is gone afterwards, and print the evaluators' tables.
 
     Returns:
@@ -69,12 +71,12 @@ def carry_out_trial(suite: Suite, progress: Console, output: Console) -> tuple[t
     """
     with tempfile.TemporaryDirectory(prefix="labelbench-try-") as folder:
         if suite.untuned:
-            suite = tuned(suite, Results(Path(folder, "tuning")), progress)
+            suite = tuned(suite, Results(Path(folder, "tuning")), threads, progress)
             rates = ", ".join(f"{label} {recipe.learning_rate:g}" for label, recipe in suite.recipes)
             output.print(
                 f"learning rate, the best of {suite.tuning.grid if suite.tuning else ''}: {rates}", markup=False
             )
-        plan, results = planned(suite, Path(folder, "results"), device="auto", threads=None, overwrite="missing")
+        plan, results = planned(suite, Path(folder, "results"), device="auto", threads=threads, overwrite="missing")
         with Reporter(progress) as reporter:
             done = carry_out(plan, results, reporter, overwrite="missing")
         # Verdicts and differences are for results that can carry them.

@@ -26,6 +26,7 @@ claims_option = click.option(
 format_option = click.option(
     "--format", "form", metavar="markdown|csv|json|latex|html", help="Print text in this format."
 )
+threads_option = click.option("--threads", type=int, help="Threads on a CPU (default: all cores).")
 dry_run_option = click.option("--dry-run", is_flag=True, help="Say what would be trained and stop.")
 
 
@@ -81,7 +82,7 @@ def suite_options(command: _Command) -> _Command:
                          help="exact: float32, same bits; portable: the same on all x86; fast: as the device can"),
             click.option("--device", default="auto", metavar="auto|cpu|cuda|cuda:N|mps",
                          help="Where to compute; cuda uses all GPUs that are visible, cuda:1 the second alone."),
-            click.option("--threads", type=int, help="Threads on a CPU (default: all cores)."),
+            threads_option,
             click.option("--compile/--no-compile", "compiled", default=None,
                          help="With fast numerics: compile networks, or not (default: where it is known to pay)."),
             click.option("--jobs", type=int, default=1, metavar="N",

@@ -11,7 +11,7 @@ import click
 from labelbench.authoring.checking_process import findings_of
 from labelbench.authoring.findings import FAILED, FINE, NOTED, Finding, failures, in_words
 from labelbench.authoring.scaffolding import begin_plugin
-from labelbench.commands.options import PLUGGED, complete, dry_run_option, machine_options, settings_of
+from labelbench.commands.options import PLUGGED, complete, dry_run_option, machine_options, settings_of, threads_option
 from labelbench.commands.output import error_console, output_console
 from labelbench.entries import KINDS
 from labelbench.errors import InputError, PluginError, UnknownName
@@ -66,9 +66,10 @@ def new(kind: str, name: str) -> None:
 @click.command("try", epilog="Example: labelbench try hadamard")
 @click.argument("name", metavar="NAME", shell_complete=complete(*PLUGGED))
 @_kind_option
+@threads_option
 @dry_run_option
 @machine_options
-def try_name(name: str, kind: str | None, dry_run: bool, **options: Any) -> None:
+def try_name(name: str, kind: str | None, threads: int | None, dry_run: bool, **options: Any) -> None:
     """Train a label, backbone, evaluator or data set beside its controls, for about a minute, and keep nothing."""
     from labelbench.authoring.trial import ADVICE, carry_out_trial, trial_suite
 
@@ -80,7 +81,7 @@ def try_name(name: str, kind: str | None, dry_run: bool, **options: Any) -> None
                 f"{in_words(suite.datasets)}, and measure {in_words(suite.evaluators)}"
             )
             return
-        failed = carry_out_trial(suite, error_console(), output_console())
+        failed = carry_out_trial(suite, threads, error_console(), output_console())
     click.echo(ADVICE)
     for what, why in failed:
         click.echo(f"failed: {what}: {why}", err=True)

@@ -69,7 +69,7 @@ def test_an_unknown_name_is_told_before_anything_is_done(line: list[str], comman
 def test_a_trial_prints_a_row_for_the_label_and_its_controls_and_keeps_nothing(
     command: Command, tmp_path: Path
 ) -> None:
-    done = command("try", "category-huber", env={"TMPDIR": str(tmp_path)})
+    done = command("try", "category-huber", "--threads", "1", env={"TMPDIR": str(tmp_path)})
     assert done.returncode == 0, done.stderr
     firsts = {line.split()[0] for line in done.stdout.splitlines() if line[:1].strip()}
     assert {"category", "category-huber", "random-like:category-huber"} <= firsts
@@ -96,7 +96,7 @@ def register_backbones():
 def build(size):
     raise ValueError("no luck")
 """
-    done = command("try", "mine", env=install("mine", source))
+    done = command("try", "mine", "--threads", "1", env=install("mine", source))
     assert done.returncode == 3
     failed = (
         "failed: training digits:size=8 mine category seed 0: backbone 'mine' (mine 1.0) failed: ValueError: no luck"
