@@ -235,6 +235,14 @@ def test_a_phone_scrolls_downwards_only(browser: Any, report: Path) -> None:
         assert table.evaluate("one => one.scrollWidth > one.clientWidth")
 
 
+@pytest.mark.parametrize("folder", sorted(each.name for each in PUBLISHED.iterdir() if (each / "suite.json").is_file()))
+def test_the_leaderboard_is_whole_on_a_wide_screen(browser: Any, folder: str, tmp_path: Path) -> None:
+    contents = read(Results(PUBLISHED / folder))
+    file = write_report(contents, Leaderboard.of(contents), tmp_path / "report.html")
+    with opened(browser, file, viewport={"width": 1400, "height": 900}) as page:
+        assert page.locator("#leaderboard .scroll").evaluate("one => one.scrollWidth <= one.clientWidth")
+
+
 def test_everything_is_reached_and_named_without_a_mouse(browser: Any, report: Path) -> None:
     with opened(browser, report) as page:
         page.keyboard.press("Tab")
