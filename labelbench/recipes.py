@@ -105,6 +105,11 @@ class Recipe:
         usual = Recipe(optimizer=type(self.optimizer)()).settings
         return recipe_from({**self.settings, **{name: usual[name] for name in self.tuned}}) if self.tuned else self
 
+    @property
+    def untuned(self) -> Recipe:
+        """The same, not called tuned: equal for all labels of one grid."""
+        return replace(self.comparable, tuned=(), tuning="")
+
     def with_epochs(self, epochs: int) -> Recipe:
         """The recipe stretched or shortened to ``epochs``, its milestones and minimum of steps scaled with it."""
         scaled = tuple(max(1, round(milestone * epochs / self.epochs)) for milestone in self.milestones)

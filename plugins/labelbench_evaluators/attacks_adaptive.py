@@ -103,11 +103,15 @@ class AdaptiveAttacks(Evaluator):
 
 
 def transfer_run(run: RunSpec) -> RunSpec | None:
-    """The same training with category labels; None if ``run`` is that training, or was trained elsewhere."""
-    if run.label == "category" or run.weights:
+    """The training with category labels at settings that no label was tuned to, the same one for every label.
+
+    None if ``run`` is that training, or was trained elsewhere.
+    """
+    if run.weights:
         return None
     files = tuple((path, sha256) for path, sha256 in run.files if path in run.dataset or path in run.backbone)
-    return replace(run, label="category", files=files)
+    category = replace(run, label="category", files=files, recipe=run.recipe.untuned)
+    return None if category == run else category
 
 
 def attacks_adaptive(

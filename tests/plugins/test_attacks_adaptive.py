@@ -19,6 +19,8 @@ from labelbench import Evaluator
 from labelbench.attacks.engine import Attack, run_attack
 from labelbench.errors import InputError
 from labelbench.evaluation.scores import Measurement
+from labelbench.optimizers import SGD
+from labelbench.recipes import Recipe
 from labelbench.registry import evaluator
 from labelbench.runs import RunSpec
 from labelbench_evaluators import attack_search
@@ -65,6 +67,17 @@ def test_it_needs_its_network_and_that_of_category_labels() -> None:
     assert needs.snapshots == ()
     own = replace(run, label="category")
     assert attacks_adaptive().needs(own).trainings == (own,)
+
+
+def test_labels_tuned_by_one_grid_have_one_category_network_to_transfer_from() -> None:
+    def tuned(label: str, rate: float) -> RunSpec:
+        recipe = replace(Recipe(optimizer=SGD(learning_rate=rate)), tuned=("learning_rate",), tuning="two rates")
+        return RunSpec("digits", label, "resnet8", 0, recipe=recipe)
+
+    found = {
+        transfer_run(tuned(label, rate)) for label, rate in (("speech", 0.4), ("constant", 0.1), ("category", 0.2))
+    }
+    assert found == {RunSpec("digits", "category", "resnet8", 0, recipe=Recipe())}
 
 
 def test_the_category_run_keeps_the_files_of_its_data_set_and_not_those_of_the_label() -> None:
