@@ -37,6 +37,10 @@ class Measured:
         matching = (fnmatch.filter(sorted(self.tables), pattern) for pattern in comparison.evaluators)
         return list(dict.fromkeys(name for names in matching for name in names))
 
+    def scores(self, evaluator: str, comparison: Comparison) -> list[str]:
+        """Scores of a comparison that an evaluator gave at all: of an attack, those at the epsilons asked of it."""
+        return [score for score in comparison.scores if f"{evaluator}/{score}" in self.units]
+
     def settings_of(self, claim: Claim, attack: str, dataset: str, backbone: str) -> list[str]:
         """Settings under which a part of a claim was measured; a single empty one if none was."""
         names = {name for each in claim.comparisons if each.attack == attack for name in self.evaluators(each)}
@@ -122,15 +126,21 @@ def labels_of(
     return list(labels)
 
 
-def shared_seeds(
-    by_label: Mapping[str, Mapping[str, Row]], left: str, right: str, evaluator: str, comparison: Comparison
-) -> int:
-    """Seeds that both share, at most as many as are needed: what lies beyond does not make an evaluator preferable."""
-    key = f"{evaluator}/{comparison.scores[0]}"
-    values = by_label[left][evaluator].values.get(key), by_label[right][evaluator].values.get(key)
-    if values[0] is None or values[1] is None:
-        return 0
-    return min(comparison.minimum_n, len(set(values[0].seeds) & set(values[1].seeds)))
+def preferred(measured: Measured, comparison: Comparison, left: Mapping[str, Row], right: Mapping[str, Row]) -> str:
+    """The evaluator by which two labels are compared, given the rows of each by evaluator; empty if they share none.
+
+    It is the first of those with most seeds in common. Seeds beyond those needed do not make one preferable.
+    """
+
+    def shared_seeds(evaluator: str) -> int:
+        scores = measured.scores(evaluator, comparison)
+        values = [row[evaluator].values.get(f"{evaluator}/{scores[0]}") if scores else None for row in (left, right)]
+        return min(
+            comparison.minimum_n, len(set.intersection(*(set(value.seeds) if value else set() for value in values)))
+        )
+
+    shared = [name for name in measured.evaluators(comparison) if name in left and name in right]
+    return max(shared, key=shared_seeds, default="")
 
 
 def mean_outcome(row: Row, evaluator: str, scores: Sequence[str]) -> dict[int, float]:

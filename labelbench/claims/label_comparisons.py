@@ -14,8 +14,8 @@ from labelbench.claims.evidence import (
     asked,
     labels_of,
     mean_outcome,
+    preferred,
     rows_by_label,
-    shared_seeds,
 )
 from labelbench.results.spread import differences, of_difference, p_above
 from labelbench.results.tables import Row
@@ -29,8 +29,7 @@ def judge_best(
 ) -> None:
     """Whether each label that does better than all of the other side has more of a statistic than each of those."""
     known = measured.statistic(comparison.statistic)
-    names = measured.evaluators(comparison)
-    by_label = rows_by_label(measured, names, place)
+    by_label = rows_by_label(measured, measured.evaluators(comparison), place)
     rights: dict[str, None] = {}
     for name in comparison.right:
         matching = labels_of(claims, by_label, [name], comparison, found)
@@ -43,7 +42,7 @@ def judge_best(
     chances: dict[tuple[str, str], float] = {}
     for left in lefts:
         for right in rights:
-            numbers, least = _differences(comparison, names, by_label, left, right, found)
+            numbers, least = _differences(measured, comparison, by_label, left, right, found)
             chances[left, right] = p_above(numbers, 0.0, least) if numbers else 1.0
             chances[right, left] = p_above([-number for number in numbers], 0.0, least) if numbers else 1.0
     outcome = f"{comparison.evaluators[0]}/{', '.join(comparison.scores[:1])}"
@@ -77,33 +76,36 @@ def judge_best(
 
 
 def _differences(
+    measured: Measured,
     comparison: Comparison,
-    names: Sequence[str],
     by_label: Mapping[str, Mapping[str, Row]],
     left: str,
     right: str,
     found: Found,
 ) -> tuple[list[float], float]:
     """``left`` less ``right`` seed by seed, none if there are too few, and the least spread that they may have."""
-    shared = [name for name in names if name in by_label[left] and name in by_label[right]]
-    if not shared:
+    evaluator = preferred(measured, comparison, by_label[left], by_label[right])
+    if not evaluator:
         found.missing["not measured by the same evaluator"].append(f"{left} and {right}")
         return [], 0.0
-    evaluator = max(shared, key=lambda name: shared_seeds(by_label, left, right, name, comparison))
     rows = [by_label[label][evaluator] for label in (left, right)]
-    sides = [mean_outcome(row, evaluator, comparison.scores) for row in rows]
+    scores = measured.scores(evaluator, comparison)
+    for score in comparison.scores:
+        if score not in scores:
+            found.missing["not measured, so not in the mean"].append(f"{evaluator}/{score}")
+    sides = [mean_outcome(row, evaluator, scores) for row in rows] if scores else [{}, {}]
     numbers = list(differences(*sides).values())
     if len(numbers) < comparison.minimum_n:
         needed = f"needs {comparison.minimum_n} seeds, has {len(numbers)}"
         found.missing[needed].append(f"{left} and {right}: {evaluator}")
         return [], 0.0
-    return numbers, of_difference(_step(rows, evaluator, comparison.scores))
+    return numbers, of_difference(_step(rows, evaluator, scores))
 
 
 def _step(rows: Sequence[Row], evaluator: str, scores: Sequence[str]) -> float:
     """The largest step of the scores that are averaged, over their number: that of their mean."""
     found = [row.values.get(f"{evaluator}/{score}") for row in rows for score in scores]
-    return max((value.step for value in found if value), default=0.0) / len(scores)
+    return max((value.step for value in found if value), default=0.0) / max(1, len(scores))
 
 
 def judge_correlation(

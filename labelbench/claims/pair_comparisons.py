@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from labelbench.claims.claim import Claims, Comparison
-from labelbench.claims.evidence import HOLDS_AT, Found, Measured, labels_of, rows_by_label, shared_seeds
+from labelbench.claims.evidence import HOLDS_AT, Found, Measured, labels_of, preferred, rows_by_label
 from labelbench.results.spread import (
     differences,
     of_difference,
@@ -37,18 +37,16 @@ def judge_pairs(
     claims: Claims, measured: Measured, comparison: Comparison, place: tuple[str, str, str], found: Found
 ) -> None:
     """Each label of the left side against each of the right side in each score."""
-    names = measured.evaluators(comparison)
-    by_label = rows_by_label(measured, names, place)
+    by_label = rows_by_label(measured, measured.evaluators(comparison), place)
     rights = labels_of(claims, by_label, comparison.right, comparison, found)
     for left in labels_of(claims, by_label, comparison.left, comparison, found):
         for right in rights:
             if left == right:
                 continue
-            shared = [name for name in names if name in by_label[left] and name in by_label[right]]
-            if not shared:
+            evaluator = preferred(measured, comparison, by_label[left], by_label[right])
+            if not evaluator:
                 found.missing["not measured by the same evaluator"].append(f"{left} and {right}")
                 continue
-            evaluator = max(shared, key=lambda name: shared_seeds(by_label, left, right, name, comparison))
             rows = by_label[left][evaluator], by_label[right][evaluator]
             _judge_pair(comparison, evaluator, *rows, measured.units, found)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -296,6 +297,26 @@ def test_the_best_have_more_entropy_or_the_claim_is_contradicted() -> None:
 def test_a_label_of_low_entropy_that_does_best_contradicts_the_claim() -> None:
     records = with_entropy(efficient("paper", 0.9, 0.6, 0.55, 0.3), **HIGH, category=0.5, constant=3.3)
     assert verdict(records, "C6").outcome == "contradicted"
+
+
+def test_the_best_are_those_of_the_mean_over_the_epsilons_that_were_measured() -> None:
+    """Of six epsilons two were asked for: enough to contradict the claim, not to say that it holds at all six."""
+    dense = ("speech", "shuffled-speech", "gaussian-composition", "uniform-random", "low-dim")
+
+    def records(category: float, pixels: Sequence[str]) -> list[Record]:
+        means = {**dict.fromkeys(dense, 0.5), "category": category, "constant": 0.1}
+        found = [
+            one
+            for label, mean in means.items()
+            for one in seeds(label, "attacks-adaptive:quick", {f"adaptive/{each}": mean for each in pixels})
+        ]
+        return with_entropy(found, **HIGH, category=0.5, constant=3.3)
+
+    assert verdict(records(0.9, ("4", "8")), "C6", "adaptive").outcome == "contradicted"
+    assert verdict(records(0.3, PIXELS), "C6", "adaptive").outcome == "reproduced"
+    some = verdict(records(0.3, ("4", "8")), "C6", "adaptive")
+    assert some.outcome == "not decided"
+    assert some.missing == ("not measured, so not in the mean: attacks-adaptive:quick/adaptive/0.25 and 3 more",)
 
 
 def test_where_none_is_best_entropy_says_nothing() -> None:
