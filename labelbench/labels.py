@@ -17,16 +17,9 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-LOSSES = ("cross-entropy", "smooth-l1", "mse")
-# Sizes of the difference tensor when near-ties are decided again in float64.
-_RECHECK_ELEMENTS = 1 << 24
-# Rounding of a float32 product of centred vectors, relative to the product of their norms; a generous bound:
-# what lies closer together than this is decided again in float64.
-_PRODUCT_ROUNDING = 32 * float(np.finfo(np.float32).eps)
+    from labelbench.decoding import Decoder
 
-# Devices that have float64, and that lose more by waiting for the host than by computing for all rows. The second holds
-# no values at all.
-_NEVER_ASKED = ("cuda", "meta")
+LOSSES = ("cross-entropy", "smooth-l1", "mse")
 
 
 @dataclass(frozen=True, eq=False)
@@ -153,11 +146,7 @@ class LabelSet:
         >>> LabelSet([[0, 0], [3, 4]]).distances(torch.tensor([[3.0, 0.0]])).round().tolist()
         [[9.0, 16.0]]
         """
-        decoder = self._on(outputs.device)
-        centred = outputs.float().flatten(1) - decoder.mean
-        return (centred.square().sum(dim=1, keepdim=True) + decoder.norms - 2 * centred @ decoder.centred.T).clamp_min(
-            0
-        )
+        return self._on(outputs.device).distances(outputs)
 
     def logits(self, outputs: Tensor) -> Tensor:
         """Decoded logits: minus the squared distance to every target, times :attr:`logit_scale`.
@@ -181,9 +170,7 @@ class LabelSet:
         >>> round(labels.logit_scale * float(distances[0, 1] - distances[0, 0]), 3)
         5.0
         """
-        decoder = self._on(outputs.device)
-        centred = outputs.float().flatten(1) - decoder.mean
-        return self.logit_scale * (2 * centred @ decoder.centred.T - decoder.norms)
+        return self.logit_scale * self._on(outputs.device).scores(outputs)
 
     def nearest(self, outputs: Tensor) -> Tensor:
         """Class whose target has the smallest mean squared difference to the output (paper, section 3.2).
@@ -202,25 +189,7 @@ class LabelSet:
         >>> labels.nearest(torch.tensor([[10, 20], [30, 60], [70, 70]])).tolist()
         [0, 1, 2]
         """
-        import torch
-
-        with torch.no_grad():
-            decoder = self._on(outputs.device)
-            flat = outputs.float().flatten(1)
-            centred = flat - decoder.mean
-            scores = torch.addmm(-decoder.norms / 2, centred, decoder.centred.T)
-            (best, second), (classes, _) = (pair.unbind(dim=1) for pair in scores.topk(2, dim=1))
-            norms = centred.norm(dim=1)
-            sure = best - (norms + decoder.largest_norm) * (2 * _PRODUCT_ROUNDING * decoder.largest_norm)
-            # What is not a number is not sure either; its exact distances are all alike.
-            if outputs.device.type in _NEVER_ASKED:
-                exact = self._exact_distances_there(flat).masked_fill_(scores < sure[:, None], torch.inf)
-                return torch.where(second < sure, classes, exact.argmin(dim=1))
-            for rows in (second < sure).logical_not().nonzero().flatten().split(self._recheck_rows):
-                exact = self._exact_distances(flat[rows])
-                exact[scores[rows] < sure[rows, None]] = torch.inf
-                classes[rows] = exact.argmin(dim=1).to(classes.device)
-            return classes
+        return self._on(outputs.device).nearest(outputs)
 
     def accepted(self, outputs: Tensor, classes: Tensor, threshold: float = 3.5) -> Tensor:
         """Whether the smooth L1 difference to the true label lies below the paper's threshold.
@@ -249,59 +218,16 @@ class LabelSet:
         """The targets as a float32 tensor on ``device``; copied there once."""
         return self._on(device).targets
 
-    @property
-    def _recheck_rows(self) -> int:
-        return max(1, _RECHECK_ELEMENTS // self.targets.size)
-
-    def _exact_distances(self, flat: Tensor) -> Tensor:
-        import torch
-
-        # Some devices have no float64; the few rows that come here are decided on the CPU.
-        rows = flat.to("cpu", torch.float64)
-        targets = self.targets_on(torch.device("cpu")).flatten(1).double()
-        return (rows[:, None, :] - targets[None, :, :]).square().sum(dim=2)
-
     @cached_property
-    def _decoders(self) -> dict[torch.device, _Decoder]:
+    def _decoders(self) -> dict[torch.device, Decoder]:
         return {}
 
-    def _exact_distances_there(self, flat: Tensor) -> Tensor:
-        """Distances of all rows in float64 on their own device: less time than to ask it which are unsure."""
-        import torch
+    def _on(self, device: torch.device) -> Decoder:
+        from labelbench.decoding import Decoder
 
-        targets = self.targets_on(flat.device).flatten(1).double()
-        return torch.cdist(flat.double(), targets, compute_mode="donot_use_mm_for_euclid_dist")
-
-    def _on(self, device: torch.device) -> _Decoder:
         if device not in self._decoders:
-            self._decoders[device] = _Decoder.of(self.targets, device)
+            self._decoders[device] = Decoder.of(self.targets, device)
         return self._decoders[device]
-
-
-@dataclass(frozen=True, eq=False)
-class _Decoder:
-    """Targets on one device: as they are; and flat, without their mean row, with squared norms."""
-
-    targets: Tensor
-    mean: Tensor
-    centred: Tensor
-    norms: Tensor
-    largest_norm: Tensor
-
-    @staticmethod
-    def of(targets: np.ndarray, device: torch.device) -> _Decoder:
-        import torch
-
-        flat = targets.reshape(len(targets), -1).astype(np.float64)
-        # Rounded first: what is subtracted from outputs must be what was subtracted from targets.
-        mean = flat.mean(axis=0).astype(np.float32)
-        centred = flat - mean
-        norms = (centred**2).sum(axis=1)
-
-        def put(array: np.ndarray) -> Tensor:
-            return torch.tensor(array, dtype=torch.float32, device=device)
-
-        return _Decoder(put(targets), put(mean), put(centred), put(norms), put(np.sqrt(norms.max())))
 
 
 def _sha256_of(targets: np.ndarray) -> str:

@@ -211,7 +211,7 @@ def test_classes_read_without_asking_are_those_that_are_read_with_it(
     outputs = torch.cat([targets, between, (between + noise).flatten(0, 1), torch.zeros_like(between)])
     outputs[-1], outputs[-2] = torch.nan, torch.inf
     asked = labels.nearest(outputs)
-    monkeypatch.setattr("labelbench.labels._NEVER_ASKED", ("cpu",))
+    monkeypatch.setattr("labelbench.decoding._NEVER_ASKED", ("cpu",))
     with AsksNobody():
         unasked = labels.nearest(outputs)
     distances = (outputs[:-2, None].double() - targets.double()).square().flatten(2).sum(dim=2)
