@@ -92,32 +92,30 @@ class FeatureViews(Evaluator):
                 return self.view(features_of(network, test.images), classes)
 
             part = context.part(f"epoch-{epochs[name]}", compute)
-            places.append(part["tsne"])
+            if "tsne" in part:
+                places.append(part["tsne"])
             scores += self._scores(moment, part, len(classes))
         # One kind of number after another: a column's neighbours are its other moments.
         order = {"knn": 0, "silhouette": 1, "separation": 2}
         scores.sort(key=lambda score: order[score.name.partition("/")[0]])
-        arrays = {
-            "shares": np.array(moments),
-            "tsne": np.stack(places),
-            "classes": classes.astype(np.int32),
-        }
+        arrays = {"shares": np.array(moments), "classes": classes.astype(np.int32)}
+        arrays |= {"tsne": np.stack(places)} if places else {}
         return Measurement(tuple(scores), arrays, {"epochs": epochs, "images": len(classes)})
 
     def view(self, features: np.ndarray, classes: np.ndarray) -> dict[str, np.ndarray]:
         """Everything that is said of features ``(n, num_features)`` of images of ``classes`` ``(n,)``.
 
         Returns:
-            ``tsne`` ``(n, 2)`` float32 and, if there is anything to say, ``agree`` ``(n,)`` bool, ``separation``
-            ``(3,)`` (value and interval), and where classes allow it ``silhouettes`` ``(n,)``.
+            ``tsne`` ``(n, 2)`` float32 if there are pictures and, if there is anything to say, ``agree`` ``(n,)``
+            bool, ``separation`` ``(3,)`` (value and interval), and where classes allow it ``silhouettes`` ``(n,)``.
         """
         from labelbench_evaluators import feature_separation as numbers
 
         if len(features) < FEWEST or not np.isfinite(features).all() or np.ptp(features, axis=0).max() == 0:
-            return {"tsne": np.zeros((len(features), 2), dtype=np.float32)}
+            return {"tsne": np.zeros((len(features), 2), dtype=np.float32)} if self.pictures else {}
         share, (low, high) = numbers.separation(features, classes)
-        found = {
-            "tsne": numbers.tsne(features, self.perplexity, self.seed),
+        found = {"tsne": numbers.tsne(features, self.perplexity, self.seed)} if self.pictures else {}
+        found |= {
             "agree": numbers.neighbours_agree(features, classes, self.neighbours),
             "separation": np.array([share, low, high]),
         }
@@ -149,9 +147,18 @@ class FeatureViews(Evaluator):
         return [*scores, Score(f"silhouette/{name}", mean, "", True, interval, count, at=moment)]
 
 
-def feature_views() -> FeatureViews:
-    """Features after 10, 30, 50, 70 and 100 % of training: t-SNE, nearest neighbours, silhouette, class separation."""
-    return FeatureViews()
+class FeatureNumbers(FeatureViews):
+    """The numbers alone: t-SNE takes nine tenths of the time."""
+
+    pictures = ()
+
+
+def feature_views(*, tsne: bool = True) -> FeatureViews:
+    """Features after 10, 30, 50, 70 and 100 % of training: t-SNE, nearest neighbours, silhouette, class separation.
+
+    Without ``tsne`` there are no pictures, and the same numbers in a tenth of the time.
+    """
+    return FeatureViews() if tsne else FeatureNumbers()
 
 
 @hookimpl

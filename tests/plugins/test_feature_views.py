@@ -175,6 +175,16 @@ def test_moments_at_one_epoch_are_computed_once(digit_bench: Callable[..., Any])
         assert score.interval and score.interval[0] <= score.value <= score.interval[1] and score.higher_is_better
 
 
+def test_without_pictures_the_numbers_are_the_same(digit_bench: Callable[..., Any]) -> None:
+    bench = digit_bench("category", images=60)
+    snapshots_of(bench, dict.fromkeys(MOMENTS, 1))
+    whole = bench.measured_by(feature_views())
+    bench.parts.clear()
+    alone = bench.measured_by(feature_views(tsne=False))
+    assert alone.scores == whole.scores
+    assert set(whole.arrays) - set(alone.arrays) == {"tsne"} and not feature_views(tsne=False).pictures
+
+
 def test_finished_moments_are_not_computed_again(digit_bench: Callable[..., Any]) -> None:
     bench = digit_bench("category", images=60)
     snapshots_of(bench, dict(zip(MOMENTS, range(1, 6), strict=True)))
