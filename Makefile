@@ -13,7 +13,7 @@ test: .venv/installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest -n auto $(ARGS)
+	$(BIN)/python -m pytest -n auto --dist worksteal $(ARGS)
 	$(BIN)/python -m pytest -p no:xdist --doctest-modules labelbench
 
 benchmark: .venv/installed-dev
