@@ -45,8 +45,9 @@ def judge_best(
             numbers, least = _differences(measured, comparison, by_label, left, right, found)
             chances[left, right] = p_above(numbers, 0.0, least) if numbers else 1.0
             chances[right, left] = p_above([-number for number in numbers], 0.0, least) if numbers else 1.0
-    outcome = f"{comparison.evaluators[0]}/{', '.join(comparison.scores[:1])}"
-    outcome += f" and {len(comparison.scores) - 1} more, their mean" if len(comparison.scores) > 1 else ""
+    evaluator = next(name for name in measured.evaluators(comparison) if (name, *place) in measured.rows)
+    scores = measured.scores(evaluator, comparison) or comparison.scores
+    outcome = f"{evaluator}/{scores[0]}" + (f" and {len(scores) - 1} more, their mean" if len(scores) > 1 else "")
     # Each label that does better than all of the other side.
     best = [
         (one, others, max(chances[one, other] for other in others))
