@@ -1,4 +1,4 @@
-"""The loop of every attack: gradient, step, projection, on rows that are still worth it.
+"""The loop of every attack: gradient and step, on rows that are still worth it.
 
 Between two looks of :class:`labelbench.attacks.pace.Pace` nothing waits for the host: counts and findings stay on the
 device, and rows that are broken stand still until they are taken out.
@@ -15,6 +15,7 @@ from torch import Tensor
 from labelbench.attacks.attack import Attack, AttackResult
 from labelbench.attacks.images import Images, put, tensor_of
 from labelbench.attacks.losses import ascended
+from labelbench.attacks.moves import advance, bounds, random_directions
 from labelbench.attacks.pace import Pace
 from labelbench.attacks.passes import Passes
 from labelbench.attacks.rows import Rows, filled_up
@@ -145,7 +146,7 @@ class AttackLoop:
                     rows = self._looked_at(rows)
                     if rows is None:
                         return
-            self._advance(rows, step)
+            advance(settings, rows, step, broken_stand=settings.success == "any" and not self.pace.looks_always)
         if rows is not None:
             rows.read = torch.where(rows.active, self._decode(rows.points, rows.active), rows.read)
             self._record(rows)
@@ -171,13 +172,8 @@ class AttackLoop:
         which, image = pending.nonzero()
         if self.settings.start == "random":
             rows = self._rows(clean, chosen, which, image)
-            # Drawn for each image on its own, so that a start depends on no other image and on no batch size.
-            noise = np.zeros(origin.shape, np.float32)
-            for index, drawn in zip(chosen, noise, strict=False):
-                np.random.default_rng((self.settings.seed, restart, int(index))).random(out=drawn, dtype=np.float32)
-            # Laid out as the image is: adding two layouts takes several times as long.
-            spread = torch.empty_like(origin).copy_(self._put(noise)).mul_(2).sub_(1)
-            spread = spread[self._put(filled_up(image, len(rows.index)))]
+            directions = random_directions(self.settings, restart, chosen, origin)
+            spread = directions[self._put(filled_up(image, len(rows.index)))]
             rows.points = spread.mul_(rows.epsilon).add_(rows.points).clamp_(rows.low, rows.high)
             return rows
         self._differentiate(clean, 0, Followed(self.own, self.labels) if self.followed.is_copy else self.followed)
@@ -199,7 +195,7 @@ class AttackLoop:
         rows.index = self._put(index)
         rows.active = self._put(np.arange(size) < count)
         rows.epsilon = self._put(self.epsilons[filled_up(which, size)]).view(-1, 1, 1, 1)
-        rows.low, rows.high = self._bounds(rows.points, rows.epsilon)
+        rows.low, rows.high = bounds(self.settings, rows.points, rows.epsilon, self.range)
         return rows
 
     def _put(self, array: np.ndarray) -> Tensor:
@@ -269,35 +265,6 @@ class AttackLoop:
         rows.active[len(kept) :] = False
         rows.index[len(kept) :] = self.nowhere
         return rows
-
-    def _advance(self, rows: Rows, step: int) -> None:
-        """One step along the sign of the gradient."""
-        settings = self.settings
-        rows.total = rows.total + rows.gradient if settings.gradient == "accumulated" else rows.gradient
-        size = rows.epsilon * settings.step_at(step)
-        moved = rows.total.sign().mul_(size).add_(rows.points).clamp_(rows.low, rows.high)
-        if settings.momentum and step:
-            inertia = (rows.points - rows.previous).mul_(settings.momentum)
-            moved = (moved - rows.points).mul_(1 - settings.momentum).add_(rows.points).add_(inertia)
-            moved.clamp_(rows.low, rows.high)
-        if settings.success == "any" and not self.pace.looks_always:
-            # What is broken stands still.
-            moved = torch.where(rows.active.view(-1, 1, 1, 1), moved, rows.points)
-        rows.previous, rows.points = rows.points, moved
-
-    def _bounds(self, origin: Tensor, epsilon: Tensor) -> tuple[Tensor, Tensor]:
-        """Least and greatest values of points around ``origin``, broadcastable to it."""
-        settings = self.settings
-        if settings.projection == "linf":
-            low, high = origin - epsilon, origin + epsilon
-        else:
-            low, high = torch.full_like(epsilon, -torch.inf), torch.full_like(epsilon, torch.inf)
-        if settings.clamp == "none":
-            return low, high
-        least, most = self.range
-        if settings.clamp == "image":
-            least, most = origin.amin((1, 2, 3), keepdim=True), origin.amax((1, 2, 3), keepdim=True)
-        return low.clamp(least, most), high.clamp(least, most)
 
     def _record(self, rows: Rows) -> None:
         self.predictions[rows.index] = rows.read
