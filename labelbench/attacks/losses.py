@@ -72,12 +72,9 @@ def ascended(name: str, labels: LabelSet, outputs: Tensor, classes: Tensor, targ
     return loss.targeted(labels, outputs, classes, targets)
 
 
-def _training(labels: LabelSet, outputs: Tensor, classes: Tensor) -> Tensor:
-    return labels.loss_of(outputs, classes)
-
-
-def _training_targeted(labels: LabelSet, outputs: Tensor, classes: Tensor, targets: Tensor) -> Tensor:
-    return -labels.loss_of(outputs, targets)
+def _and_back(untargeted: _Function) -> AttackLoss:
+    """A loss whose targeted form descends towards the target's class what the untargeted one ascends."""
+    return AttackLoss(untargeted, lambda labels, outputs, classes, targets: -untargeted(labels, outputs, targets))
 
 
 def _log_odds_against(logits: Tensor, classes: Tensor) -> Tensor:
@@ -94,16 +91,8 @@ def _cross_entropy(labels: LabelSet, outputs: Tensor, classes: Tensor) -> Tensor
     return _log_odds_against(labels.logits(outputs), classes)
 
 
-def _cross_entropy_targeted(labels: LabelSet, outputs: Tensor, classes: Tensor, targets: Tensor) -> Tensor:
-    return -_log_odds_against(labels.logits(outputs), targets)
-
-
 def _plain_cross_entropy(labels: LabelSet, outputs: Tensor, classes: Tensor) -> Tensor:
     return functional.cross_entropy(-labels.distances(outputs), classes, reduction="none")
-
-
-def _plain_cross_entropy_targeted(labels: LabelSet, outputs: Tensor, classes: Tensor, targets: Tensor) -> Tensor:
-    return -functional.cross_entropy(-labels.distances(outputs), targets, reduction="none")
 
 
 def _margin(labels: LabelSet, outputs: Tensor, classes: Tensor) -> Tensor:
@@ -142,13 +131,13 @@ def _own_and_others(logits: Tensor, classes: Tensor) -> tuple[Tensor, Tensor]:
 
 LOSSES = {
     # What the network was trained with, towards or away from one class's target (the paper's attack).
-    "training": AttackLoss(_training, _training_targeted),
+    "training": _and_back(LabelSet.loss_of),
     # On decoded logits, LabelSet.logits.
-    "cross-entropy": AttackLoss(_cross_entropy, _cross_entropy_targeted),
+    "cross-entropy": _and_back(_cross_entropy),
     # Difference of squared distances to the nearest other (or the aimed at) and the true target, times logit_scale.
     "margin": AttackLoss(_margin, _margin_targeted),
     # Difference of logits ratio, Croce and Hein 2020, equations 6 and 7.
     "dlr": AttackLoss(_dlr, _dlr_targeted, min_classes=(3, 4)),
     # Softmax over minus squared distances as they are: what a library that knows no decoder would use.
-    "plain-cross-entropy": AttackLoss(_plain_cross_entropy, _plain_cross_entropy_targeted),
+    "plain-cross-entropy": _and_back(_plain_cross_entropy),
 }
