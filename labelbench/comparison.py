@@ -154,8 +154,7 @@ def _by_key(
     units: dict[_Key, tuple[str, bool | None]] = {}
     for record in records:
         run, evaluator = record.run, record.cell.evaluator
-        made = evaluator_here(evaluator)
-        headline = {each.score for each in made.headline} if made else set()
+        headline = {each.score for each in evaluator_here(evaluator).headline}
         for score in record.scores:
             wanted = f"{evaluator}/{score.name}" in scores if scores else score.name in headline
             if not wanted or score.value is None:

@@ -92,24 +92,17 @@ def evaluator(name: str) -> Evaluator:
     return _made("evaluator", name, Evaluator)[1]  # type: ignore[type-abstract]
 
 
-def evaluator_here(name: str) -> Evaluator | None:
-    """The evaluator, which says how its scores are shown; None where its plugin is not here."""
+def evaluator_here(name: str) -> Evaluator | type[Evaluator]:
+    """An evaluator, which says how its scores are shown; where its plugin is not here the class, which says nothing."""
     try:
         return evaluator(name)
     except LabelbenchError:
-        return None
-
-
-def explanations(name: str) -> Mapping[str, str]:
-    """What an evaluator says of its scores; nothing where its plugin is not here."""
-    made = evaluator_here(name)
-    return made.explanations if made else {}
+        return Evaluator
 
 
 def section_of(name: str) -> Section:
     """Where in a report the charts of an evaluator stand: where it says, else under its name."""
-    made = evaluator_here(name)
-    return (made.section if made else None) or Section(name.partition(":")[0])
+    return evaluator_here(name).section or Section(name.partition(":")[0])
 
 
 def check(kind: str, name: str, *given: object) -> None:

@@ -49,8 +49,7 @@ def curve_charts(board: Leaderboard) -> Iterable[Chart]:
 
 def _declared(tables: Iterable[Table]) -> Iterable[_Drawn]:
     for table in tables:
-        made = evaluator_here(table.title)
-        for curve in made.curves if made else ():
+        for curve in evaluator_here(table.title).curves:
             columns = tuple(
                 column
                 for column in table.columns

@@ -37,8 +37,8 @@ def questions_of(tables: Iterable[Table]) -> list[Question]:
     for table in tables:
         made = evaluator_here(table.title)
         columns = {column.score: column for column in table.columns}
-        for headline in made.headline if made else ():
+        for headline in made.headline:
             column = columns.get(headline.score)
             if headline.question and column and column.higher_is_better is not None:
-                found.append(Question(headline, column, table, made.section if made else None))
+                found.append(Question(headline, column, table, made.section))
     return sorted(found, key=lambda one: (one.section.order if one.section else 0, one.headline.question))

@@ -30,8 +30,7 @@ def scatter_charts(contents: Contents, legend: Mapping[str, Conditions]) -> Iter
     """
     records, _ = newest_versions(record for record in contents.records if not record.diverged)
     for evaluator in sorted({record.cell.evaluator for record in records}):
-        made = evaluator_here(evaluator)
-        scatters = [one for one in made.pictures if isinstance(one, Scatter)] if made else []
+        scatters = [one for one in evaluator_here(evaluator).pictures if isinstance(one, Scatter)]
         mine = [record for record in records if record.cell.evaluator == evaluator]
         for scatter in scatters:
             for dataset, backbone in sorted({(one.cell.run.dataset, one.cell.run.backbone) for one in mine}):

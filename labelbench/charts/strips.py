@@ -79,8 +79,7 @@ def strip_views(contents: Contents, class_names: Mapping[str, Sequence[str]]) ->
     """Every picture that an evaluator declares as a strip; of several seeds of a label the lowest is shown."""
     records = sorted((one for one in contents.records if not one.diverged), key=lambda one: one.run.seed)
     for evaluator in sorted({record.cell.evaluator for record in records}):
-        made = evaluator_here(evaluator)
-        for strip in (one for one in made.pictures if isinstance(one, Strip)) if made else ():
+        for strip in (one for one in evaluator_here(evaluator).pictures if isinstance(one, Strip)):
             places: dict[tuple[str, str], dict[str, Record]] = {}
             for record in records:
                 if record.cell.evaluator == evaluator:

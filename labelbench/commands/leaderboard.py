@@ -18,7 +18,7 @@ from labelbench.leaderboard.exports import export
 from labelbench.leaderboard.leaderboard import Leaderboard
 from labelbench.leaderboard.terminal import print_tables
 from labelbench.leaderboard.wide import to_wide_csv
-from labelbench.registry import explanations
+from labelbench.registry import evaluator_here
 from labelbench.results.reading import read
 from labelbench.results.store import no_results, results_in
 
@@ -86,5 +86,5 @@ def print_first(board: Leaderboard, folder: Path) -> None:
 def _explanations(board: Leaderboard) -> Iterator[str]:
     """A line for each column of the evaluators' tables."""
     for name in dict.fromkeys(column.evaluator for table in board.tables for column in table.columns):
-        for score, text in explanations(name).items():
+        for score, text in evaluator_here(name).explanations.items():
             yield f"{name}/{score}: {text}"

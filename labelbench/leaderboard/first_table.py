@@ -157,9 +157,8 @@ def ordered(rows: Iterable[Row], columns: Sequence[Column]) -> tuple[Row, ...]:
 
 def _declared(table: Table) -> Iterator[Column]:
     """The headline scores that were measured; the first score where the evaluator names none or is not here."""
-    made = evaluator_here(table.title)
     known = {column.score: column for column in table.columns}
-    named = [one for one in made.headline if one.score in known] if made else []
+    named = [one for one in evaluator_here(table.title).headline if one.score in known]
     yield from (replace(known[one.score], heading=one.heading) for one in named)
     if not named:
         yield from map(_headed, table.columns[:1])
@@ -170,8 +169,7 @@ def _headed(column: Column) -> Column:
 
     Where ``fgsm/0.05`` is "FGSM 0.05", ``fgsm/0.1`` is "FGSM 0.1"; what the evaluator has no words for keeps its name.
     """
-    made = evaluator_here(column.evaluator)
-    headings = {one.score: one.heading for one in made.headline} if made else {}
+    headings = {one.score: one.heading for one in evaluator_here(column.evaluator).headline}
     if column.score in headings:
         return replace(column, heading=headings[column.score])
     whole, _, part = column.score.rpartition("/")
@@ -198,8 +196,8 @@ def _told_apart(columns: Sequence[Column]) -> list[Column]:
 def _place(table: Table) -> tuple[bool, int, str, str]:
     """What orders the tables of evaluators."""
     made = evaluator_here(table.title)
-    order = made.section.order if made and made.section else 0
-    question = next((one.question for one in made.headline if one.question), "") if made else ""
+    order = made.section.order if made.section else 0
+    question = next((one.question for one in made.headline if one.question), "")
     return not any(row.backbone for row in table.rows), order, question, table.title
 
 

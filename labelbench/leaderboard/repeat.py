@@ -8,12 +8,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from labelbench.errors import PluginError
+from labelbench.errors import LabelbenchError
 from labelbench.evaluation.evaluator import needs_of
 from labelbench.evaluation.needs import Needs
 from labelbench.plugins import plugins
 from labelbench.recipes import Recipe, is_shipped
-from labelbench.registry import evaluator_here
+from labelbench.registry import evaluator
 from labelbench.results.records import Cell
 from labelbench.runs import RunSpec
 from labelbench.toml import toml_lines
@@ -69,9 +69,8 @@ def repeats_of(run: RunSpec, cells: Iterable[Cell]) -> Iterator[Repeat]:
 def _least(run: RunSpec) -> list[str]:
     """An evaluator that asks for this training and nothing else: nothing is trained for its own sake."""
     for name in plugins().evaluators:
-        made = evaluator_here(name)
-        with contextlib.suppress(PluginError):
-            if made and needs_of(made, run) == Needs((run,)):
+        with contextlib.suppress(LabelbenchError):
+            if needs_of(evaluator(name), run) == Needs((run,)):
                 return [name]
     return []
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from labelbench.leaderboard.grids import Grid
 from labelbench.leaderboard.pages import Section, compact
-from labelbench.registry import explanations
+from labelbench.registry import evaluator_here
 
 
 @dataclass(frozen=True)
@@ -31,5 +31,5 @@ class TableView:
 def narrowed(section: Section) -> TableView:
     """The section without the columns that hold one value."""
     found = compact(section)
-    explained = explanations(section.title) if section.kind == "evaluator" else {}
+    explained = evaluator_here(section.title).explanations if section.kind == "evaluator" else {}
     return TableView(section.title, found.grid, section.notes, section.kind, found.about, explained)
