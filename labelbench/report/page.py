@@ -25,14 +25,14 @@ from labelbench.claims.files import paper_claims
 from labelbench.files import write_atomic
 from labelbench.labels import LabelSet
 from labelbench.leaderboard.leaderboard import Leaderboard
-from labelbench.leaderboard.pages import READING, sections_of
+from labelbench.leaderboard.pages import READING, Section, compact, sections_of
 from labelbench.leaderboard.repeat import SUITE_FILE
+from labelbench.registry import evaluator_here
 from labelbench.report.charts import chart_facts, chart_sections, style_facts
 from labelbench.report.findings import findings_of
 from labelbench.report.labels import build_anew, galleries
 from labelbench.report.runs import run_views
 from labelbench.report.summary import claim_views
-from labelbench.report.tables import TableView, narrowed
 from labelbench.report.templates import template
 from labelbench.results.reading import Contents
 from labelbench.results.records import Record, TrainingRecord
@@ -104,7 +104,7 @@ def _contents(
     drawn = tuple(galleries([*records, *trainings], build))
     class_names = {gallery.dataset: gallery.class_names for gallery in drawn}
     runs = tuple(run_views(trainings, records))
-    sections = [narrowed(section) for section in sections_of(board, _NEVER_TURNED)]
+    sections = list(map(compact, sections_of(board, _NEVER_TURNED)))
     labels = _labels([view.run.label for view in runs])
     return {
         "title": folder,
@@ -118,6 +118,7 @@ def _contents(
         "derived": _of_kind(sections, "differences") + _of_kind(sections, "correlations"),
         "reported": _of_kind(sections, "reported"),
         "evaluators": _of_kind(sections, "evaluator"),
+        "explained": {table.title: evaluator_here(table.title).explanations for table in board.evaluator_tables},
         "settings": _of_kind(sections, "settings"),
         "chart_sections": chart_sections(charts),
         "charts": {
@@ -151,7 +152,7 @@ def _made(suite: str, trainings: Sequence[TrainingRecord], records: Sequence[Rec
         yield f"{key} " + ", ".join(sorted({str(one["environment"][key]) for one in facts}))
 
 
-def _of_kind(sections: Sequence[TableView], kind: str) -> list[TableView]:
+def _of_kind(sections: Sequence[Section], kind: str) -> list[Section]:
     return [section for section in sections if section.kind == kind]
 
 
