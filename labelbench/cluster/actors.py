@@ -10,7 +10,7 @@ from labelbench.cluster.node_worker import NodeWorker
 from labelbench.results.store import Results
 from labelbench.running.jobs import Job
 from labelbench.running.materials import Materials
-from labelbench.running.progress import RemoteListener, RemoteReporter
+from labelbench.running.progress import RemoteReporter
 from labelbench.running.worker import Worker
 from labelbench.runs import Numerics
 from labelbench.settings import Settings, put_in_force
@@ -44,19 +44,18 @@ class NodeActor:
         room: int,
     ) -> None:
         put_in_force(settings)
-        results, tell = Results(Path(folder)), reports.tell.remote
-        listener = RemoteListener(tell, number)
+        results = Results(Path(folder))
+        reporter = RemoteReporter(reports.tell.remote, number)
         if numerics.device == "cuda":
             from labelbench.cluster.together import Together
             from labelbench.running.on_gpus import on_gpus
 
-            reporter = RemoteReporter(tell, number)
             does = Together(partial(on_gpus, room, numerics, results, reporter, Materials(), overwrite=False)).answer
         else:
-            does = Worker(results, listener, Materials(listener.update)).answer
+            does = Worker(results, reporter, Materials(reporter.update)).answer
 
         def waiting(job: Job) -> None:
-            listener.update(f"{job}: another process works on it", 0.0)
+            reporter.update(f"{job}: another process works on it", 0.0)
 
         self._worker = NodeWorker(results, does, waiting, driver, overwrite=overwrite, lease_seconds=seconds)
 

@@ -20,7 +20,7 @@ from labelbench.interrupts import watching_for_ctrl_c
 from labelbench.results.store import Results
 from labelbench.running.jobs import Job
 from labelbench.running.materials import Materials
-from labelbench.running.progress import RemoteListener, Reporter
+from labelbench.running.progress import RemoteReporter, Reporter
 from labelbench.running.worker import Worker, raise_if_for_all
 from labelbench.settings import Settings, current_settings, put_in_force
 
@@ -186,7 +186,7 @@ def _work(connection: Connection, number: int, folder: str, settings: Settings, 
     """Work on jobs until the process that began this one is gone."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
     put_in_force(settings)
-    listener = RemoteListener(lambda event: connection.send(("report", event)), number)
+    listener = RemoteReporter(lambda event: connection.send(("report", event)), number)
     worker = Worker(Results(Path(folder)), listener, Materials(listener.update), overwrite=overwrite)
     connection.send(("ready", None))
     with watching_for_ctrl_c():

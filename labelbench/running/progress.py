@@ -30,60 +30,33 @@ class JobListener:
         """The piece is done."""
 
 
-class RemoteListener(JobListener):
-    """Tells a :class:`Reporter` elsewhere, not more often than it can show.
+class RemoteReporter(JobListener):
+    """Tells a :class:`Reporter` elsewhere of one piece after another, or of several at once, as often as it can show.
 
     Args:
         send: takes ``(method, arguments, options)`` of the reporter there.
-        worker: tells who reports.
-    """
-
-    def __init__(self, send: Callable[[tuple[str, tuple[object, ...], dict[str, object]]], None], worker: int) -> None:
-        self._send = send
-        self._worker = worker
-        self._last = 0.0
-
-    def begin(self, name: str, size: float = 0.0) -> None:
-        """Begin a piece of this size."""
-        self._send(("begin", (name, size), {"worker": self._worker}))
-
-    def update(self, doing: str, share: float, *, always: bool = False) -> None:
-        """The piece is done to ``share``."""
-        now = time.monotonic()
-        if always or now - self._last >= _SECONDS_BETWEEN_REPORTS:
-            self._last = now
-            self._send(("update", (doing, share), {"always": always, "worker": self._worker}))
-
-    def end(self, outcome: str = "") -> None:
-        """The piece is done."""
-        self._send(("end", (outcome,), {"worker": self._worker}))
-
-
-class RemoteReporter:
-    """Tells a :class:`Reporter` elsewhere of several pieces at once.
-
-    Args:
-        send: as for :class:`RemoteListener`.
         first: number of the first worker there.
     """
 
     def __init__(self, send: Callable[[tuple[str, tuple[object, ...], dict[str, object]]], None], first: int) -> None:
         self._send = send
         self._first = first
-        self._listeners: dict[int, RemoteListener] = {}
+        self._last: dict[int, float] = {}
 
     def begin(self, name: str, size: float = 0.0, worker: int = 0) -> None:
         """Begin a piece of this size."""
-        self._listeners[worker] = RemoteListener(self._send, self._first + worker)
-        self._listeners[worker].begin(name, size)
+        self._send(("begin", (name, size), {"worker": self._first + worker}))
 
     def update(self, doing: str, share: float, *, always: bool = False, worker: int = 0) -> None:
         """The piece is done to ``share``."""
-        self._listeners[worker].update(doing, share, always=always)
+        now = time.monotonic()
+        if always or now - self._last.get(worker, 0.0) >= _SECONDS_BETWEEN_REPORTS:
+            self._last[worker] = now
+            self._send(("update", (doing, share), {"always": always, "worker": self._first + worker}))
 
     def end(self, outcome: str = "", worker: int = 0) -> None:
         """The piece is done."""
-        self._listeners[worker].end(outcome)
+        self._send(("end", (outcome,), {"worker": self._first + worker}))
 
 
 @dataclass
