@@ -45,8 +45,3 @@ def is_the_users(error: BaseException) -> bool:
     watched = signal.getsignal(signal.SIGINT) in (_press, signal.SIG_IGN)
     watched = watched or threading.current_thread() is not threading.main_thread()
     return isinstance(error, KeyboardInterrupt) and (_pressed or not watched)
-
-
-def is_an_end(error: BaseException) -> bool:
-    """Whether foreign code asked for the end of the process: ``sys.exit()``, or a KeyboardInterrupt of its own."""
-    return not isinstance(error, Exception) and not is_the_users(error)

@@ -17,7 +17,7 @@ import pluggy
 from labelbench import hookspecs
 from labelbench.entries import CORE, HOOKS, Broken, Entry, Origin, Plugins
 from labelbench.errors import InputError, PluginError, one_line
-from labelbench.interrupts import is_an_end
+from labelbench.interrupts import is_the_users
 from labelbench.machine.process_state import kept_state
 from labelbench.settings import current_settings
 from labelbench.signatures import Signature
@@ -71,7 +71,7 @@ def _load(selection: str | None) -> Plugins:
             with kept_state(partial(_note, disturbing, origin)):
                 found = list(_register(origin, point))
         except BaseException as error:  # a plugin can fail in any way; none may stop the others
-            if not isinstance(error, Exception) and not is_an_end(error):
+            if is_the_users(error):
                 raise
             broken.append(Broken(origin, one_line(error)))
         else:

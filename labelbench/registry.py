@@ -14,7 +14,7 @@ from labelbench.entries import Entry
 from labelbench.errors import LabelbenchError, PluginError, Unavailable, one_line
 from labelbench.evaluation.evaluator import Evaluator
 from labelbench.evaluation.shown import Section
-from labelbench.interrupts import is_an_end
+from labelbench.interrupts import is_the_users
 from labelbench.labels import LabelSet
 from labelbench.machine.process_state import kept_state
 from labelbench.plugins import plugins
@@ -168,7 +168,7 @@ def _called(
     except LabelbenchError:
         raise
     except BaseException as error:
-        if not isinstance(error, Exception) and not is_an_end(error):
+        if is_the_users(error):
             raise
         raise PluginError(f"{what} ({entry.origin}) failed: {one_line(error)}") from error
 
