@@ -55,11 +55,6 @@ class Signature:
         """The argument whose value may stand first without its key."""
         return next((argument for argument in self.arguments if argument.positional), None)
 
-    @property
-    def names_labels(self) -> bool:
-        """Whether one of the arguments is the name of another label."""
-        return any(argument.names_label for argument in self.arguments)
-
     def usage(self, name: str) -> str:
         """How the name is written with all of its arguments, at their defaults: ``uniform-random:seed=48``.
 

@@ -147,7 +147,7 @@ def test_a_name_of_another_label_is_all_of_the_text() -> None:
 
     signature = Signature.of(scaled, ("dataset",))
     assert signature.read("label scaled", "scaled", "x:a=1,b=2") == {"name": "x:a=1,b=2"}
-    assert signature.names_labels and not SIGNATURE.names_labels
+    assert [one.names_label for one in signature.arguments] == [True]
 
 
 @pytest.mark.parametrize(
