@@ -12,7 +12,7 @@ from pathlib import Path
 from labelbench.errors import LabelbenchError, one_line
 from labelbench.files import write_atomic
 from labelbench.machine.hardware import processor
-from labelbench.plugins import plugins
+from labelbench.running.facts import origin
 from labelbench.running.materials import Materials
 from labelbench.running.planning import Plan
 from labelbench.runs import RunSpec
@@ -89,7 +89,7 @@ def expected_of(plan: Plan, folder: Path, settings: Settings, materials: Materia
         settings=settings,
         token=(secrets.token_hex(8), secrets.token_hex(32)),
         versions=versions(),
-        plugins={key: _origin(*key) for key in sorted(names)},
+        plugins={key: origin(*key) for key in sorted(names)},
         images=images,
         labels=labels,
     )
@@ -137,7 +137,7 @@ def _version_problems(expected: Expected) -> Iterator[str]:
               if here.get(name) != then]  # fmt: skip
     for (kind, name), then in expected.plugins.items():
         try:
-            now = _origin(kind, name)
+            now = origin(kind, name)
         except LabelbenchError:
             now = "nothing installed"
         if now != then:
@@ -167,7 +167,3 @@ def _material_problems(expected: Expected) -> Iterator[str]:
                 continue
             if known != identity:
                 yield f"has another label {name} of {dataset} ({known[:12]}, expected {identity[:12]})"
-
-
-def _origin(kind: str, name: str) -> str:
-    return str(plugins().find(kind, name)[0].origin)

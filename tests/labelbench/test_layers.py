@@ -71,7 +71,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "diagnosis": {"machine", "plugins", "settings"},
     "citations": set(),
     "cluster": {
-        *("errors", "files", "settings", "interrupts", "machine", "plugins", "runs", "results", "running"),
+        *("errors", "files", "settings", "interrupts", "machine", "runs", "results", "running"),
     },
     "claims": {"errors", "recipes", "evaluation", "results"},
     "leaderboard": {
