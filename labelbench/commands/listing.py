@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 PLUGGED = tuple(f"{kind}s" for kind in PLUGGED_KINDS)
-KINDS = (*PLUGGED, "datasets", "suites", "plugins")
+KINDS = (*PLUGGED, "suites", "plugins")
 
 
 @click.command("list", epilog="Example: labelbench list labels")

@@ -17,6 +17,7 @@ import pytest
 from PIL import Image
 
 from brief import BRIEF
+from labelbench.commands.listing import KINDS
 
 Command = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -196,6 +197,11 @@ def test_a_plugin_from_outside_is_listed_and_ranked(command: Command, install: C
     done = command(*SMALL, "--label", "rainbow", env=env)
     assert done.returncode == 0, done.stderr
     assert "rainbow" in done.stdout
+
+
+def test_every_kind_of_name_is_listed_once(command: Command) -> None:
+    lines = [line.strip() for line in command("list").stdout.splitlines()]
+    assert [line for line in lines if line in KINDS] == list(KINDS)
 
 
 def test_a_broken_plugin_stops_nothing(command: Command, install: Callable[..., dict[str, str]]) -> None:
