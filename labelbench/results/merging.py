@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -12,11 +11,10 @@ from typing import Any
 
 from labelbench.errors import ConflictError, InputError
 from labelbench.files import disk_errors, read_json, write_atomic, write_json
-from labelbench.results.store import results_in
+from labelbench.results.store import FAILED, results_in
 from labelbench.runs import slug
 
 _SUITE = "suite.json"
-_FAILED = ".failed.json"
 _NAMED = 3
 # When and where a result was made does not make it another result.
 _CIRCUMSTANCES = frozenset({"finished", "started", "wall_seconds", "seconds", "environment", "plugins", "machine"})
@@ -93,7 +91,7 @@ def _without_conflicts(found: Sequence[tuple[Path, list[str]]]) -> tuple[dict[st
         for run, files in groupby(names, lambda name: name.rpartition("/")[0]):
             sources = {name: folder / name for name in files}
             taken = {name: chosen[name] for name in sources if name in chosen}
-            if any(not _same_file(taken[name], sources[name]) for name in taken):
+            if not all(_agree(taken[name], sources[name]) for name in taken):
                 here, there = _arithmetic(sources.values()), _arithmetic(taken.values())
                 if here and there and here != there:
                     # Equal settings on another processor: its own folder beside the first, which reading tells apart.
@@ -116,14 +114,10 @@ def _without_conflicts(found: Sequence[tuple[Path, list[str]]]) -> tuple[dict[st
     return chosen, same, tuple(apart)
 
 
-def _same_file(first: Path, second: Path) -> bool:
-    return first.resolve() == second.resolve() or _agree(first, second)
-
-
 def _arithmetic(files: Iterable[Path]) -> str:
     """What rounded the sums of these records, as the first of them that knows says."""
     for file in files:
-        if file.suffix == ".json" and not file.name.endswith(_FAILED):
+        if file.suffix == ".json" and not file.name.endswith(FAILED):
             facts = read_json(file)
             environment = facts.get("environment") if isinstance(facts, dict) else None
             if isinstance(environment, dict) and environment.get("arithmetic"):
@@ -137,7 +131,7 @@ def _agree(first: Path, second: Path) -> bool:
         left, right = first.read_bytes(), second.read_bytes()
     if left == right:
         return True
-    if first.name.endswith(_FAILED):
+    if first.name.endswith(FAILED):
         # Two machines may fail in their own words; either tells that something is to be done again.
         return True
     if first.suffix == ".json":
@@ -152,7 +146,7 @@ def _content_of(file: Path) -> Any:
     kept = {key: value for key, value in facts.items() if key not in _CIRCUMSTANCES}
     if isinstance(kept.get("history"), dict):
         kept["history"] = {key: value for key, value in kept["history"].items() if key not in _CIRCUMSTANCES}
-    return json.loads(json.dumps(kept, sort_keys=True))
+    return kept
 
 
 def _arrays_equal(first: Path, second: Path) -> bool:
@@ -175,8 +169,8 @@ def _arrays_equal(first: Path, second: Path) -> bool:
 def _drop_old_failures(into: Path) -> None:
     """Remove records of failures of what has succeeded elsewhere."""
     for name in _files_of(into):
-        succeeded = into / f"{name.removesuffix(_FAILED)}.json"
-        if name.endswith(_FAILED) and succeeded.exists():
+        succeeded = into / f"{name.removesuffix(FAILED)}.json"
+        if name.endswith(FAILED) and succeeded.exists():
             with disk_errors("cannot remove", into / name):
                 (into / name).unlink(missing_ok=True)
 
