@@ -14,10 +14,10 @@ from labelbench.claims.claim import OUTCOMES
 from labelbench.commands.options import format_option, output_option, results_folder
 from labelbench.commands.output import format_of, output_console, write_or_print
 from labelbench.leaderboard.choice import Choice, chosen, first_alone, table_names
+from labelbench.leaderboard.data import to_wide_csv
 from labelbench.leaderboard.exports import export
 from labelbench.leaderboard.leaderboard import Leaderboard
 from labelbench.leaderboard.terminal import print_tables
-from labelbench.leaderboard.wide import to_wide_csv
 from labelbench.registry import evaluator_here
 from labelbench.results.reading import read
 from labelbench.results.store import no_results, results_in

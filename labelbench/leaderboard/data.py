@@ -1,4 +1,4 @@
-"""The leaderboard for programs: tidy CSV, and JSON with everything in it."""
+"""The leaderboard for programs: tidy CSV, CSV with one line for each label, and JSON with everything in it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
-from labelbench.leaderboard.first_table import Missing
+from labelbench.leaderboard.first_table import Missing, first_table
 from labelbench.leaderboard.leaderboard import Leaderboard
 from labelbench.leaderboard.reported import Reported
 from labelbench.leaderboard.standings import Difference
@@ -23,6 +23,8 @@ _HEADINGS = (
     *("reference", "difference", "difference_low", "difference_high", "difference_n"),
     *("reported", "reported_difference", "reported_by"),
 )
+# Columns of each score where a label has one line.
+_WIDE = ("mean", "low", "high", "n")
 _VERDICT_HEADINGS = ("claim", "text", "dataset", "backbone", "settings", "attack", "verdict", "missing", "evidence")
 
 
@@ -59,6 +61,29 @@ def to_csv(board: Leaderboard) -> str:
             ]
         )
     return _csv(_HEADINGS, lines)
+
+
+def to_wide_csv(board: Leaderboard) -> str:
+    """One line for each label, data set, backbone and settings; for each score its mean, 95 % interval and n.
+
+    Columns of scores are ``evaluator/score``, the others of a score the same with ``low``, ``high`` or ``n`` after a
+    space. Where only the first table is left, its scores are the columns, else those of all evaluators.
+    """
+    tables = board.evaluator_tables or board.tables
+    columns = [column for table in tables for column in table.columns]
+    table = first_table(tables, columns, board.legend) if board.evaluator_tables else board.headline
+    names = [key if field == "mean" else f"{key} {field}" for key in (one.key for one in columns) for field in _WIDE]
+    lines = []
+    for row in table.rows if table else ():
+        cells: list[object] = [row.dataset, row.backbone, row.name, _conditions(board, row.settings)]
+        cells += [" ".join(map(str, row.seeds)), "; ".join(map(str, row.flags))]
+        for column in columns:
+            value = row.values.get(column.key)
+            low, high = (value.interval if value else None) or (None, None)
+            cells += map(_number, (value.mean if value else None, low, high))
+            cells.append(len(value.seeds) if value else "")
+        lines.append(cells)
+    return _csv(("dataset", "backbone", "label", "settings", "seeds", "flags", *names), lines)
 
 
 def verdicts_to_csv(board: Leaderboard) -> str:

@@ -8,8 +8,8 @@ import pytest
 import made_up
 from labelbench.errors import InputError, UnknownName
 from labelbench.leaderboard.choice import Choice, chosen, table_names
+from labelbench.leaderboard.data import to_wide_csv
 from labelbench.leaderboard.leaderboard import Leaderboard, build
-from labelbench.leaderboard.wide import to_wide_csv
 
 seeds, record = made_up.seeds, made_up.record
 
