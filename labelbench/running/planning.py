@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from labelbench.errors import PluginError, UnknownName, one_line
-from labelbench.evaluation.evaluator import Evaluator, needs_of
+from labelbench.evaluation.evaluator import needs_of
 from labelbench.evaluation.needs import Needs
 from labelbench.plugins import plugins
 from labelbench.registry import evaluator, find_dataset, pixels_of
@@ -76,31 +76,24 @@ def plan(suite: Suite, numerics: Numerics, results: Results, overwrite: str = "m
     evaluators = {name: evaluator(name) for name in suite.evaluators}
     for run in _runs(suite, numerics):
         for name, made in evaluators.items():
+            cell = Cell(run, name, made.version, suite.test_images)
             try:
                 need = needs_of(made, run)
             except PluginError as error:
                 need = Needs()
-                cell = Cell(run, name, made.version, suite.test_images)
                 refused[cell] = one_line(error)
             else:
-                cell = _cell_of(run, name, made, need, suite)
+                cell = Cell(run.of_labels, name, made.version) if need.labels_alone else cell
             needs.setdefault(cell, need)
-    trainings: dict[RunSpec, set[float]] = {}
-    for need in needs.values():
-        for run in need.trainings:
-            trainings.setdefault(run, set()).update(need.snapshots)
+    trainings = _looked_at(needs.values())
     snapshots = {run: tuple(sorted(shares)) for run, shares in trainings.items()}
-
-    todo_cells = tuple(cell for cell in needs if _cell_is_missing(cell, results, overwrite))
+    todo_cells = tuple(cell for cell in needs if _is_missing(f"{cell.name}.json", (), results, overwrite))
     left_alone: tuple[Cell, ...] = ()
     if overwrite == "never":
         todo = set(todo_cells)
         rest = (cell for cell in needs if cell not in todo)
         left_alone = tuple(cell for cell in rest if not results.measurement_file(cell).exists())
-    wanted: dict[RunSpec, set[float]] = {}
-    for cell in todo_cells:
-        for run in needs[cell].trainings:
-            wanted.setdefault(run, set()).update(needs[cell].snapshots)
+    wanted = _looked_at(needs[cell] for cell in todo_cells)
     todo_trainings = tuple(run for run in trainings if _training_is_missing(run, wanted.get(run), results, overwrite))
     everything = tuple(trainings), snapshots, tuple(needs), needs
     return Plan(suite, *everything, todo_trainings, todo_cells, left_alone, refused, notes)
@@ -130,11 +123,13 @@ def _check_column(column: str, suite: Suite) -> None:
         raise UnknownName("column of the headline", column, [f"{asked}/{each}" for each in known])
 
 
-def _cell_of(run: RunSpec, name: str, made: Evaluator, need: Needs, suite: Suite) -> Cell:
-    """The measurement of a run by an evaluator; of its labels alone if the evaluator needs nothing else."""
-    if need.labels_alone:
-        return Cell(run.of_labels, name, made.version)
-    return Cell(run, name, made.version, suite.test_images)
+def _looked_at(needs: Iterable[Needs]) -> dict[RunSpec, set[float]]:
+    """Every training that is asked for, and the shares of it at which it is looked at."""
+    trainings: dict[RunSpec, set[float]] = {}
+    for need in needs:
+        for run in need.trainings:
+            trainings.setdefault(run, set()).update(need.snapshots)
+    return trainings
 
 
 def _runs(suite: Suite, numerics: Numerics) -> Iterator[RunSpec]:
@@ -154,10 +149,6 @@ def _runs(suite: Suite, numerics: Numerics) -> Iterator[RunSpec]:
             ]
             for seed in suite.seeds:
                 yield from (replace(first, seed=seed) for first in firsts)
-
-
-def _cell_is_missing(cell: Cell, results: Results, overwrite: str) -> bool:
-    return _is_missing(f"{cell.name}.json", (), results, overwrite)
 
 
 def _training_is_missing(run: RunSpec, wanted: set[float] | None, results: Results, overwrite: str) -> bool:
