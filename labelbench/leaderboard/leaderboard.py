@@ -185,40 +185,35 @@ def _evaluator_table(
             for score in record.scores:
                 column = Column(evaluator, score.name, score.unit, score.higher_is_better, score.at)
                 columns.setdefault(column.key, column)
-        rows.append(_row(group, {evaluator: records}, flags[group], columns, ambiguous))
+        rows.append(_row(group, records, flags[group], columns, ambiguous))
     found_columns = tuple(columns.values())
     return Table(evaluator, found_columns, ordered(rows, found_columns))
 
 
 def _row(
     group: Group,
-    found: Mapping[str, list[Record]],
+    records: Sequence[Record],
     flags: tuple[Flag, ...],
     columns: Mapping[str, Column],
     ambiguous: set[tuple[str, str]],
 ) -> Row:
-    values: dict[str, Value] = {}
-    drawn_again = any(record.cell.run.label_seed is not None for records in found.values() for record in records)
+    """The measurements of a group by one evaluator."""
+    drawn_again = any(record.run.label_seed is not None for record in records)
     notes: dict[str, None] = {_DRAWN: None} if drawn_again else {}
-    for evaluator, records in found.items():
-        by_score: dict[str, dict[int, Score]] = defaultdict(dict)
-        for record in sorted(records, key=lambda record: record.cell.run.seed):
-            notes.update(dict.fromkeys(record.facts["label"].get("notes", ())))
-            if record.diverged:
-                notes[f"seed {record.cell.run.seed} diverged"] = None
-            for score in record.scores:
-                by_score[score.name][record.cell.run.seed] = score
-        for name, scores in by_score.items():
-            key = f"{evaluator}/{name}"
-            values[key] = _value(scores, columns[key].unit)
-    seeds = {record.cell.run.seed for records in found.values() for record in records if record.cell.run.backbone}
+    scores: dict[str, dict[int, Score]] = defaultdict(dict)
+    for record in sorted(records, key=lambda record: record.run.seed):
+        notes.update(dict.fromkeys(record.facts["label"].get("notes", ())))
+        if record.diverged:
+            notes[f"seed {record.run.seed} diverged"] = None
+        for score in record.scores:
+            scores[f"{record.cell.evaluator}/{score.name}"][record.run.seed] = score
     return Row(
         group.dataset,
         group.backbone,
         group.label,
         group.settings,
-        tuple(sorted(seeds)),
-        values,
+        tuple(sorted({record.run.seed for record in records if record.run.backbone})),
+        {key: _value(found, columns[key].unit) for key, found in scores.items()},
         tuple(notes),
         flags,
         identity_shown(group, ambiguous),
