@@ -132,19 +132,14 @@ def load_results(folder: str | Path) -> ScoreTable:
     Raises:
         InputError: no such folder, no results in it, or a file in it is damaged.
     """
+    from labelbench.leaderboard.records import ScoreTable
+    from labelbench.report.notebook import notebook_html
+
     path = Path(folder)
     contents = read(results_in(path))
     if not contents.records and not contents.failures:
         raise no_results(path)
-    return _table(contents)
-
-
-def _table(contents: Contents, board: Leaderboard | None = None) -> ScoreTable:
-    # Planning, which asks for neither, loads neither.
-    from labelbench.leaderboard.records import ScoreTable
-    from labelbench.report.notebook import notebook_html
-
-    return ScoreTable.of(contents, board, notebook_html)
+    return ScoreTable.of(contents, notebook_html)
 
 
 def planned(

@@ -82,20 +82,14 @@ class ScoreTable(Sequence[ScoreRecord]):
         self.leaderboard = leaderboard
 
     @staticmethod
-    def of(
-        contents: Contents,
-        leaderboard: Leaderboard | None = None,
-        html: Callable[[Leaderboard], str] = html_fragment,
-    ) -> ScoreTable:
+    def of(contents: Contents, html: Callable[[Leaderboard], str] = html_fragment) -> ScoreTable:
         """The scores of what a results folder holds.
 
         Args:
             contents: of the folder.
-            leaderboard: made where it is not there already.
             html: what a notebook shows of it.
         """
-        board = leaderboard or Leaderboard.of(contents)
-        return ScoreTable(scores_of(contents.records), board, contents.failures, html)
+        return ScoreTable(scores_of(contents.records), Leaderboard.of(contents), contents.failures, html)
 
     @cached_property
     def columns(self) -> dict[str, list[Any]]:
