@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from labelbench.claims.claim import Claims
 from labelbench.leaderboard.leaderboard import Leaderboard
-from labelbench.results.spread import Paired, paired
+from labelbench.results.spread import Paired
 from labelbench.results.tables import Column, Row
 
 
@@ -81,6 +81,4 @@ def _first(rows: Sequence[Row], name: str, claims: Claims) -> Row | None:
 
 def _difference(left: Row, right: Row, column: Column) -> Paired | None:
     sides = [row.values.get(column.key) for row in (left, right)]
-    if sides[0] is None or sides[1] is None:
-        return None
-    return paired(sides[0].by_seed, sides[1].by_seed, max(sides[0].step, sides[1].step))
+    return sides[0].less(sides[1]) if sides[0] and sides[1] else None

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from labelbench.claims.claim import Claims
-from labelbench.results.spread import LEAST_SEEDS, Paired, paired
+from labelbench.results.spread import LEAST_SEEDS, Paired
 from labelbench.results.tables import Column, Row, Table, Value, shown_label
 
 
@@ -87,7 +87,7 @@ def differences_to_reference(
                 continue
             for column in wanted[table.title]:
                 sides = row.values.get(column.key), reference.values.get(column.key)
-                pair = _paired(sides[0], sides[1]) if sides[0] and sides[1] else None
+                pair = sides[0].less(sides[1]) if sides[0] and sides[1] else None
                 if pair:
                     found.append(Difference(*row.place, row.label, reference.name, column, pair, row.identity))
     return tuple(sorted(found, key=lambda one: (one.dataset, one.backbone, one.settings, one.name)))
@@ -113,10 +113,6 @@ def _same_thing(row: Row, other: Row) -> bool:
     return all(dict(value.by_seed) == dict(other.values[key].by_seed) for key, value in row.values.items())
 
 
-def _paired(left: Value, right: Value) -> Paired | None:
-    return paired(left.by_seed, right.by_seed, max(left.step, right.step))
-
-
 def _separated(winner: Value, other: Value, sign: float) -> bool:
-    pair = _paired(winner, other)
+    pair = winner.less(other)
     return pair is not None and pair.separated and sign * pair.mean > 0

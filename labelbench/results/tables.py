@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from labelbench.results.spread import Paired, paired
+
 
 @dataclass(frozen=True)
 class Column:
@@ -64,6 +66,10 @@ class Value:
     def by_seed(self) -> dict[int, float]:
         """The value of each seed."""
         return dict(zip(self.seeds, self.numbers, strict=True))
+
+    def less(self, other: Value) -> Paired | None:
+        """The difference to another value of the same score, paired by seed; None if they share no seed."""
+        return paired(self.by_seed, other.by_seed, max(self.step, other.step))
 
     @property
     def interval_of(self) -> str:
