@@ -230,13 +230,10 @@ def carry_out(
     Raises:
         InputError, MachineError: as :meth:`labelbench.running.runner.Runner.run` does.
     """
-    from labelbench.cluster.engine import elsewhere
+    from labelbench.cluster.engine import runner_of
     from labelbench.leaderboard.leaderboard import Leaderboard
-    from labelbench.running.runner import Runner
 
-    again = overwrite == "always"
-    engine = elsewhere(plan, results, reporter, overwrite=again, jobs=jobs, address=address)
-    runner = Runner(plan, results, reporter, overwrite=again, jobs=jobs, elsewhere=engine)
+    runner = runner_of(plan, results, reporter, overwrite=overwrite, jobs=jobs, address=address)
     outcome = runner.run()
     contents = read(results)
     runs = tuple(dict.fromkeys(cell.run for cell in plan.cells))

@@ -65,12 +65,11 @@ def _tune(
     options: dict[str, Any], grid: Sequence[str], seeds: int | None, epochs: int | None, output: Path, *, dry_run: bool
 ) -> int:
     """Train what the grid asks for and is missing, write the tuned suite, and say what was found; the exit code."""
-    from labelbench.cluster.engine import elsewhere
+    from labelbench.cluster.engine import runner_of
     from labelbench.files import write_atomic
     from labelbench.machine.numerics import resolve_numerics
     from labelbench.results.store import Results
     from labelbench.running.progress import Reporter
-    from labelbench.running.runner import Runner
     from labelbench.tuning.suite_file import suite_text
     from labelbench.tuning.trials import Trials, edge_lines
 
@@ -94,9 +93,8 @@ def _tune(
         if dry_run:
             return 0
         with Reporter(error_console()) as reporter:
-            overwrite, jobs = options["overwrite"] == "always", options["jobs"]
-            engine = elsewhere(plan, results, reporter, overwrite=overwrite, jobs=jobs, address=options["address"])
-            outcome = Runner(plan, results, reporter, overwrite=overwrite, jobs=jobs, elsewhere=engine).run()
+            how = {name: options[name] for name in ("overwrite", "jobs", "address")}
+            outcome = runner_of(plan, results, reporter, **how).run()
     found = trials.found(results)
     assert found.tuning
     if not found.recipes:
