@@ -15,7 +15,7 @@ import shutil
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -141,7 +141,7 @@ class ImageCache:
                 _write_array(made / f"{part}-classes.npy", classes.shape, np.int64, [classes[order]])
             found = _fingerprint(class_names, _mapped(made))
             mean, std = channel_statistics(_mapped(made).train.images)
-            look = Look.at(class_names, _mapped(made)).as_json()
+            look = asdict(Look.at(class_names, _mapped(made)))
             described = {"mean": mean, "std": std, "look": look, "sha256": _sha256_of([found, mean, std, look])}
             write_json(made / "images.json", described)
             final = self._images_folder(name, found)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -66,13 +66,9 @@ class Look:
         constant = sum(int(found.sum()) for _, found in hashes)
         return cls(counts[0], counts[1], shared, relabelled, pairs, pairs_relabelled, repeated, constant)
 
-    def as_json(self) -> dict[str, Any]:
-        """Plain values, which :meth:`of_json` reads."""
-        return asdict(self)
-
     @classmethod
     def of_json(cls, value: dict[str, Any]) -> Look:
-        """What :meth:`as_json` gave.
+        """The counts whose fields, as JSON, are given.
 
         Raises:
             TypeError: it is something else.

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from labelbench.errors import ConflictError, InputError, PluginError, one_line
+from labelbench.evaluation.scores import Score
 from labelbench.files import damaged, disk_errors, read_json
-from labelbench.results.records import Cell, Record, TrainingRecord, run_of, score_of
+from labelbench.results.records import Cell, Record, TrainingRecord, run_of
 from labelbench.results.store import FAILED, SCHEMA, Results
 from labelbench.runs import RunSpec
 from labelbench.tunings import Tuning, tuning_of
@@ -130,7 +131,7 @@ class _Reader:
             cell = Cell(self._run(facts), evaluator["name"], evaluator["version"], facts["test_images"])
             made = facts["environment"].get("arithmetic")
             self._refuse_twice(path, facts["run"]["id"], made, cell.evaluator, cell.version, cell.test_images)
-            scores = tuple(map(score_of, facts.pop("scores")))
+            scores = tuple(Score(**score) for score in facts.pop("scores"))
             return Record(cell, scores, facts["status"] == "diverged", facts)
         except _WRONG as error:
             raise damaged(path, one_line(error)) from error

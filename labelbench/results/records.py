@@ -134,11 +134,6 @@ def _numerics_of(fields: tuple[tuple[str, Any], ...]) -> Numerics:
 
 
 def score_facts(score: Score) -> dict[str, Any]:
-    """A score as JSON values; what is not given is left out."""
+    """A score as JSON values, which make it again; what is not given is left out."""
     facts = {key: value for key, value in asdict(score).items() if value not in (None, "")}
     return {"name": score.name, "value": score.value, **facts}
-
-
-def score_of(facts: Mapping[str, Any]) -> Score:
-    """The score that :func:`score_facts` described."""
-    return Score(**facts)

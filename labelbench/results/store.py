@@ -21,10 +21,10 @@ from pathlib import Path
 from typing import Any
 
 from labelbench.errors import InputError
-from labelbench.evaluation.scores import Arrays, Measurement
+from labelbench.evaluation.scores import Arrays, Measurement, Score
 from labelbench.files import disk_errors, read_json, write_atomic, write_json
 from labelbench.results.arrays import packed_arrays, unpacked_arrays
-from labelbench.results.records import Cell, run_facts, score_facts, score_of
+from labelbench.results.records import Cell, run_facts, score_facts
 from labelbench.runs import RunSpec, slug
 from labelbench.values import digest_of
 
@@ -126,7 +126,7 @@ class Results:
                 arrays = unpacked_arrays(stored)
             except InputError as error:
                 raise InputError(f"{error}, together with {file.name}") from error
-        return Measurement(tuple(score_of(score) for score in facts["scores"]), arrays, facts["details"])
+        return Measurement(tuple(Score(**score) for score in facts["scores"]), arrays, facts["details"])
 
     def save_failure(self, file: Path, what: str, error: str) -> None:
         """Record that the work behind ``file`` failed; a failure is never read as a result."""

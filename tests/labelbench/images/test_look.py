@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import asdict
 from itertools import combinations
 
 import numpy as np
@@ -44,7 +45,7 @@ def test_counts_are_those_of_comparing_every_two_images(seed: int) -> None:
     assert look.shared_relabelled == sum((image, label) not in training for image, label in shared)
     assert look.constant == sum(image[:3] == image[3:] for image, _ in everything)
     assert look.train == tuple(np.bincount(train.classes, minlength=3))
-    assert Look.of_json(json.loads(json.dumps(look.as_json()))) == look
+    assert Look.of_json(json.loads(json.dumps(asdict(look)))) == look
 
 
 def test_a_sound_data_set_has_no_note() -> None:
