@@ -9,7 +9,6 @@ import re
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,29 +19,16 @@ from labelbench_labels.recordings import Recording, in_words, read_audio
 
 _TOO_MANY_REQUESTS = 429
 _NOTE = "gTTS does not verify certificates: the audio is unauthenticated"
+# Seconds without an answer after which the service counts as gone.
+_TIMEOUT = 20.0
+# How often one word is asked for while the answer is "too many requests".
+_TRIES = 6
+# Seconds before the second try, doubled with each further one (a longer ``Retry-After`` of the service counts instead),
+# and seconds that no wait exceeds.
+_FIRST_WAIT, _LONGEST_WAIT = 2.0, 60.0
 
 
-@dataclass(frozen=True)
-class Patience:
-    """How long to wait for the service.
-
-    Attributes:
-        timeout: seconds without an answer after which it counts as gone.
-        tries: how often one word is asked for while the answer is "too many requests".
-        first_wait: seconds before the second try, doubled with each further one; a ``Retry-After`` of the service
-            counts if it is longer.
-        longest_wait: seconds that no wait exceeds.
-    """
-
-    timeout: float = 20.0
-    tries: int = 6
-    first_wait: float = 2.0
-    longest_wait: float = 60.0
-
-
-def spoken(
-    class_names: Sequence[str], language: str = "en", domain: str = "com", patience: Patience = Patience()
-) -> list[Recording]:
+def spoken(class_names: Sequence[str], language: str = "en", domain: str = "com") -> list[Recording]:
     """Have each class name spoken by the service, unless the cache holds it already.
 
     What came once is used for ever, since a service's voice can change any day: ``<cache>/speech/gtts/<domain>/
@@ -52,7 +38,6 @@ def spoken(
         class_names: in words.
         language: as gTTS lists it, e.g. ``"en"``, ``"pt-PT"``.
         domain: top-level domain of the service, which decides the accent: ``"com"``, ``"co.uk"``.
-        patience: how long to wait.
 
     Returns:
         Recordings in the order of ``class_names``.
@@ -79,13 +64,13 @@ def spoken(
                 f"speech:tts=gtts fetches recordings ({len(missing)} missing, the first is {missing[0]!r}) and "
                 "labelbench is offline; run it once without --offline, or use the shipped recordings: speech"
             )
-    return [_recording(name, word, folder, language, domain, patience) for name, word in names.items()]
+    return [_recording(name, word, folder, language, domain) for name, word in names.items()]
 
 
-def _recording(name: str, word: str, folder: Path, language: str, domain: str, patience: Patience) -> Recording:
+def _recording(name: str, word: str, folder: Path, language: str, domain: str) -> Recording:
     path = _kept(folder, word)
     if path is None:
-        data = _fetched(word, language, domain, patience)
+        data = _fetched(word, language, domain)
         _whole(data, f"what the service sent for {word!r}")
         _keep(folder, _stem(word), data)
         path = _kept(folder, word)
@@ -101,21 +86,21 @@ def _recording(name: str, word: str, folder: Path, language: str, domain: str, p
     return Recording(name, *read_audio(data, str(path)), source)
 
 
-def _fetched(word: str, language: str, domain: str, patience: Patience) -> bytes:
+def _fetched(word: str, language: str, domain: str) -> bytes:
     """The MP3 as the service sends it."""
     from gtts import gTTS, gTTSError
 
     host = f"translate.google.{domain}"
-    for attempt in range(patience.tries):
+    for attempt in range(_TRIES):
         content = io.BytesIO()
         try:
-            gTTS(word, lang=language, tld=domain, timeout=patience.timeout).write_to_fp(content)
+            gTTS(word, lang=language, tld=domain, timeout=_TIMEOUT).write_to_fp(content)
         except gTTSError as error:
             if error.rsp is not None and error.rsp.status_code == _TOO_MANY_REQUESTS:
-                if attempt + 1 < patience.tries:
-                    time.sleep(_wait(attempt, error.rsp.headers.get("Retry-After", ""), patience))
+                if attempt + 1 < _TRIES:
+                    time.sleep(_wait(attempt, error.rsp.headers.get("Retry-After", "")))
                 continue
-            raise Unavailable(f"cannot fetch {word!r}: {_reason(error, host, patience)}; run again later") from error
+            raise Unavailable(f"cannot fetch {word!r}: {_reason(error, host)}; run again later") from error
         except AssertionError as error:  # how gTTS refuses punctuation
             raise InputError(
                 f"gTTS finds nothing to speak in the class name {word!r}; name the class in words"
@@ -126,17 +111,17 @@ def _fetched(word: str, language: str, domain: str, patience: Patience) -> bytes
             ) from error
         return content.getvalue()
     raise Unavailable(
-        f"cannot fetch {word!r}: {host} answered 'too many requests' {patience.tries} times; what came before is kept, "
+        f"cannot fetch {word!r}: {host} answered 'too many requests' {_TRIES} times; what came before is kept, "
         "run again in an hour to go on from there"
     )
 
 
-def _wait(attempt: int, retry_after: str, patience: Patience) -> float:
+def _wait(attempt: int, retry_after: str) -> float:
     asked = float(retry_after) if retry_after.isdecimal() else 0.0
-    return min(max(patience.first_wait * 2.0**attempt, asked), patience.longest_wait)
+    return min(max(_FIRST_WAIT * 2.0**attempt, asked), _LONGEST_WAIT)
 
 
-def _reason(error: Any, host: str, patience: Patience) -> str:
+def _reason(error: Any, host: str) -> str:
     """Why gTTS failed: it says the same for every way in which a connection can fail, so its cause is asked."""
     if error.rsp is not None:
         if error.rsp.ok:
@@ -145,7 +130,7 @@ def _reason(error: Any, host: str, patience: Patience) -> str:
     from requests.exceptions import Timeout
 
     if isinstance(error.__context__, Timeout):
-        return f"{host} did not answer within {patience.timeout:g} s"
+        return f"{host} did not answer within {_TIMEOUT:g} s"
     return f"{host} cannot be reached ({type(error.__context__).__name__})"
 
 

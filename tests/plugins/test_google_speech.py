@@ -27,9 +27,19 @@ import soundfile
 import trustme
 
 from labelbench import Dataset, InputError, MachineError, Unavailable, UnknownName, label
-from labelbench_labels.google_speech import Patience, spoken
+from labelbench_labels.google_speech import spoken
 
-QUICK = Patience(timeout=5.0, tries=3, first_wait=0.01, longest_wait=2.0)
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Little patience with the service, and less if asked for: ``quick(timeout=0.3)``."""
+
+    def be(**patience: float) -> None:
+        for name, value in patience.items():
+            monkeypatch.setattr(f"labelbench_labels.google_speech._{name.upper()}", value)
+
+    be(timeout=5.0, tries=3, first_wait=0.01, longest_wait=2.0)
+    return be
 
 
 def spoken_mp3(hertz: float = 300.0) -> bytes:
@@ -185,7 +195,7 @@ def test_what_was_fetched_is_used_for_ever_without_the_network(
     service: Service, no_network: Callable[[], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     service.answers = [Answer(), Answer(spoken_mp3(500))]
-    first = spoken(["cat", "dog"], patience=QUICK)
+    first = spoken(["cat", "dog"])
     no_network()
     assert [recording.sha256 for recording in spoken(["cat", "dog"])] == [recording.sha256 for recording in first]
     monkeypatch.setenv("LABELBENCH_OFFLINE", "1")
@@ -205,17 +215,20 @@ def test_without_a_network_the_error_says_so_and_a_second_try_works(
     reachable = os.environ["https_proxy"]
     no_network()
     with pytest.raises(Unavailable, match=r"'cat': translate\.google\.com cannot be reached"):
-        spoken(["cat"], patience=QUICK)
+        spoken(["cat"])
     assert files(cache) == []
     monkeypatch.setenv("https_proxy", reachable)
     assert len(spoken(["cat"])) == 1
 
 
-def test_a_service_that_does_not_answer_is_given_up_after_the_time_out(cache: Path, service: Service) -> None:
+def test_a_service_that_does_not_answer_is_given_up_after_the_time_out(
+    cache: Path, service: Service, quick: Callable[..., None]
+) -> None:
+    quick(timeout=0.3)
     service.answers = [Answer(hangs=True), Answer()]
     start = time.monotonic()
     with pytest.raises(Unavailable, match=r"translate\.google\.com did not answer within 0\.3 s; run again"):
-        spoken(["cat"], patience=Patience(timeout=0.3))
+        spoken(["cat"])
     assert time.monotonic() - start < 5
     assert files(cache) == []
     assert len(spoken(["cat"])) == 1
@@ -223,28 +236,29 @@ def test_a_service_that_does_not_answer_is_given_up_after_the_time_out(cache: Pa
 
 def test_too_many_requests_are_waited_out(service: Service) -> None:
     service.answers = [Answer(None, 429), Answer(None, 429), Answer()]
-    assert len(spoken(["cat"], patience=QUICK)) == 1
+    assert len(spoken(["cat"])) == 1
     assert service.words == ["cat"] * 3
 
 
 def test_the_wait_that_the_service_asks_for_is_granted(service: Service) -> None:
     service.answers = [Answer(None, 429, {"Retry-After": "1"}), Answer()]
     start = time.monotonic()
-    spoken(["cat"], patience=QUICK)
+    spoken(["cat"])
     assert time.monotonic() - start >= 1
 
 
-def test_no_wait_is_longer_than_patience_allows(service: Service) -> None:
+def test_no_wait_is_longer_than_patience_allows(service: Service, quick: Callable[..., None]) -> None:
+    quick(longest_wait=0.05)
     service.answers = [Answer(None, 429, {"Retry-After": "3600"}), Answer()]
     start = time.monotonic()
-    spoken(["cat"], patience=Patience(first_wait=0.01, longest_wait=0.05))
+    spoken(["cat"])
     assert time.monotonic() - start < 5
 
 
 def test_too_many_requests_for_ever_end_in_an_error_and_what_came_before_is_kept(cache: Path, service: Service) -> None:
     service.answers = [Answer(), Answer(None, 429)]
     with pytest.raises(Unavailable, match=r"'dog'.*'too many requests' 3 times; what came before is kept"):
-        spoken(["cat", "dog"], patience=QUICK)
+        spoken(["cat", "dog"])
     assert service.words == ["cat", "dog", "dog", "dog"]
     assert len(files(cache)) == 1
     service.answers = [Answer(spoken_mp3(500))]
@@ -286,7 +300,7 @@ def test_anything_but_a_whole_recording_is_an_error_that_keeps_nothing_and_a_sec
 ) -> None:
     service.answers = [answer, Answer()]
     with pytest.raises(Unavailable, match=said) as raised:
-        spoken(["cat"], patience=QUICK)
+        spoken(["cat"])
     assert "\n" not in str(raised.value)
     assert "run again" in str(raised.value)
     assert files(cache) == []
