@@ -236,11 +236,15 @@ def test_a_phone_scrolls_downwards_only(browser: Any, report: Path) -> None:
 
 
 @pytest.mark.parametrize("folder", sorted(each.name for each in PUBLISHED.iterdir() if (each / "suite.json").is_file()))
-def test_the_leaderboard_is_whole_on_a_wide_screen(browser: Any, folder: str, tmp_path: Path) -> None:
+def test_what_was_found_and_the_leaderboard_are_whole_on_a_wide_screen(
+    browser: Any, folder: str, tmp_path: Path
+) -> None:
     contents = read(Results(PUBLISHED / folder))
     file = write_report(contents, Leaderboard.of(contents), tmp_path / "report.html")
     with opened(browser, file, viewport={"width": 1400, "height": 900}) as page:
-        assert page.locator("#leaderboard .scroll").evaluate("one => one.scrollWidth <= one.clientWidth")
+        for wide in ("#leaderboard .scroll", "#answer .scroll"):
+            for one in page.locator(wide).all():
+                assert one.evaluate("one => one.scrollWidth <= one.clientWidth")
 
 
 def test_everything_is_reached_and_named_without_a_mouse(browser: Any, report: Path) -> None:
