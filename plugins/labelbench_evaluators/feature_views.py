@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -56,7 +56,7 @@ class FeatureViews(Evaluator):
         }
     )
     headline = (Headline("knn/30%", "k-NN at 30 %"),)
-    pictures = (
+    pictures: ClassVar[tuple[Scatter, ...]] = (
         Scatter(
             "feature-views",
             "Features over training (t-SNE)",
