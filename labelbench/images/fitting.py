@@ -56,7 +56,7 @@ class ImageFit:
         with opened(path, data) as image:
             if getattr(image, "is_animated", False) and image.format in ("PNG", "WEBP"):
                 raise InputError(f"{path} holds {image.n_frames} images one after another; expected one")  # type: ignore[attr-defined]
-            if _has_sixteen_bits(image, data):
+            if image.format == "PNG" and data[_DEPTH_OF_PNG] == 16:
                 return self.of_image(path, _eight_bits(path, data, image))
             return self.of_image(path, image)
 
@@ -131,10 +131,6 @@ def _orientation(image: Image.Image) -> int:
     if not {"exif", "xmp", "Raw profile type exif", "XML:com.adobe.xmp"} & image.info.keys():
         return 1
     return int(image.getexif().get(_ORIENTATION, 1))
-
-
-def _has_sixteen_bits(image: Image.Image, data: bytes) -> bool:
-    return image.format == "PNG" and data[_DEPTH_OF_PNG] == 16
 
 
 def _eight_bits(path: Path, data: bytes, image: Image.Image) -> Image.Image:

@@ -53,9 +53,9 @@ class ImageFolder:
             InputError: it is not laid out as expected.
             OSError: it cannot be read.
         """
-        places, fit = self._places(), self.fit or ImageFit(image_size)
+        places, fit, words = self._places(), self.fit or ImageFit(image_size), self.words or {}
         files = [
-            ImageFile(part, self._class_of(folder.name), f"{place}/{folder.name}/{image.name}")
+            ImageFile(part, words.get(folder.name, folder.name), f"{place}/{folder.name}/{image.name}")
             for part, place in places.items()
             for folder in self._entries(place)
             for image in self._images(place, folder)
@@ -99,9 +99,6 @@ class ImageFolder:
                 with opened(Path(entry.path), self._bytes(f"train/{folder}/{entry.name}")) as image:
                     return upright_size(image)
         raise InputError(f"{self.path / 'train' / folder} holds no image; expected {LAYOUT}")
-
-    def _class_of(self, folder: str) -> str:
-        return (self.words or {}).get(folder, folder)
 
     def _places(self) -> Mapping[str, str]:
         """The folder of each part."""

@@ -61,13 +61,9 @@ class ImageSource:
                     f"{self.description} gave the classes {classes.min()} to {classes.max()} in its {part} part; "
                     f"expected 0 to {len(class_names) - 1}, a number for each of the {len(class_names)} class names"
                 )
-        if _all_alike(train[0]):
+        if all(np.array_equal(image, train[0][0]) for image in train[0][1:]):
             raise InputError(
                 f"all {len(train[0]):,} training images of {self.description} are alike, pixel for pixel; expected "
                 "different ones: look at the files, and at what lies behind transparent pixels (ground=black)"
             )
         return ImageArrays(*(SplitArrays(images, classes.astype(np.int64)) for images, classes in parts))
-
-
-def _all_alike(images: np.ndarray) -> bool:
-    return all(np.array_equal(image, images[0]) for image in images[1:])
