@@ -26,11 +26,6 @@ from labelbench.networks import Network
 NOT_ATTACKED = -1
 
 
-def _largest(gradient: Tensor) -> Tensor:
-    """Largest absolute value in the gradient of each image."""
-    return gradient.abs().amax((1, 2, 3))
-
-
 def nearest_others(labels: LabelSet, outputs: Tensor, classes: Tensor, count: int) -> Tensor:
     """The ``count`` classes nearest to each output that are not its true class, ``(batch, count)`` int64."""
     others = labels.logits(outputs).scatter(1, classes[:, None], -torch.inf)
@@ -240,7 +235,7 @@ class AttackLoop:
         unbroken = rows.active & (rows.read == rows.classes)
         self.evaluated[step] += rows.active.sum()
         self.unbroken[step] += unbroken.sum()
-        self.zero[step] += ((_largest(rows.gradient) == 0) & unbroken).sum()
+        self.zero[step] += ((rows.gradient.abs().amax((1, 2, 3)) == 0) & unbroken).sum()
 
     def _mark_broken(self, rows: Rows) -> None:
         """Rows that are read as another class are under attack no more; what another source breaks is checked."""
