@@ -100,7 +100,7 @@ def grid(table: Table, most_columns: int = MOST_COLUMNS, detail: Detail = Detail
         lead.append(("backbone", lambda row: row.backbone))
     lead.append(("label", lambda row: row.name))
     if any(row.flags for row in table.rows):
-        lead.append(("flags", _flags))
+        lead.append(("flags", lambda row: ", ".join(map(str, row.flags))))
     text_columns = len(lead)
     if any(row.seeds for row in table.rows):
         lead.append(("n", lambda row: str(len(row.seeds))))
@@ -168,10 +168,6 @@ def images_of(table: Table) -> str:
 def place_of(one: Row | Difference | Reported) -> Place:
     """What a row is about."""
     return Place(one.dataset, one.backbone, one.label)
-
-
-def _flags(row: Row) -> str:
-    return ", ".join(map(str, row.flags))
 
 
 def interval_text(interval: tuple[float, float], unit: str, *, signed: bool = False) -> str:

@@ -12,7 +12,7 @@ from labelbench.errors import LabelbenchError
 from labelbench.evaluation.evaluator import needs_of
 from labelbench.evaluation.needs import Needs
 from labelbench.plugins import plugins
-from labelbench.recipes import Recipe, is_shipped
+from labelbench.recipes import is_shipped
 from labelbench.registry import evaluator
 from labelbench.results.records import Cell
 from labelbench.runs import RunSpec
@@ -130,14 +130,9 @@ def _repeat(
     where = [*machine, "--results", results]
     if named:
         return Repeat(("run", *_options(asked), *where))
-    return Repeat(
-        ("run", "--suite", SUITE_FILE, *where), "\n".join([*toml_lines(asked), *_recipe_table(run.recipe), ""])
-    )
-
-
-def _recipe_table(recipe: Recipe) -> Iterator[str]:
-    yield "[recipe]"
-    yield from toml_lines({key.replace("_", "-"): value for key, value in recipe.settings.items()})
+    recipe = {key.replace("_", "-"): value for key, value in run.recipe.settings.items()}
+    text = "\n".join([*toml_lines(asked), "[recipe]", *toml_lines(recipe), ""])
+    return Repeat(("run", "--suite", SUITE_FILE, *where), text)
 
 
 def _options(asked: Mapping[str, Any]) -> Iterator[str]:
