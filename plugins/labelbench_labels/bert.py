@@ -8,17 +8,15 @@ import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import lru_cache
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 
-from labelbench import InputError, LabelSet, Rest
+from labelbench import InputError, LabelSet, Rest, content_hash
 from labelbench_labels.bert_models import DEFAULT_MODEL, check_model, is_folder, model_folder, weight_files
 from labelbench_labels.dense import RANGE
-from labelbench_labels.fetching import sha256_of
 from labelbench_labels.words import refuse_equal
 
 if TYPE_CHECKING:
@@ -64,7 +62,7 @@ class Bert:
         refuse_equal(
             "bert", targets, dataset.class_names, reading.tokens, "rename one, or name another model: bert:MODEL"
         )
-        weights = {path.name: _hash(path, *_stamp(path)) for path in weight_files(folder)}
+        weights = {path.name: content_hash(path) for path in weight_files(folder)}
         return LabelSet(
             targets,
             provenance={
@@ -233,12 +231,3 @@ def _identity(folder: Path, weights: dict[str, str], ids: list[list[int]]) -> st
     settings = {key: value for key, value in config.items() if key not in _NOTES}
     decisive = json.dumps([_PIPELINE, sorted(weights.values()), settings, ids], sort_keys=True)
     return f"bert {hashlib.sha256(decisive.encode()).hexdigest()}"
-
-
-@lru_cache(maxsize=16)
-def _hash(path: Path, size: int, time: int) -> str:
-    return sha256_of(path)
-
-
-def _stamp(path: Path) -> tuple[int, int]:
-    return path.stat().st_size, path.stat().st_mtime_ns
