@@ -87,10 +87,9 @@ def simplex(dataset: Dataset, *, seed: int = _SEED) -> LabelSet:
     """
     classes = dataset.num_classes
     corners = (np.eye(classes) - 1 / classes) @ _orthonormal_rows(classes, classes, seed)
-    return LabelSet(
-        _to_range(corners),
-        provenance={"recipe": "regular simplex", "seed": seed, **_identity("simplex", classes, seed)},
-    )
+    # The last bits of the targets differ between machines, as those of every decomposition do: this decides them.
+    identity = f"simplex {classes} {seed}"
+    return LabelSet(_to_range(corners), provenance={"recipe": "regular simplex", "seed": seed, "identity": identity})
 
 
 def orthogonal_random(dataset: Dataset, *, seed: int = _SEED) -> LabelSet:
@@ -107,8 +106,9 @@ def orthogonal_random(dataset: Dataset, *, seed: int = _SEED) -> LabelSet:
     _refuse_too_many("orthogonal-random", dataset, side * side)
     rows = _orthonormal_rows(dataset.num_classes, side * side, seed)
     targets = _to_range(rows).reshape(-1, side, side)
-    provenance = {"recipe": "random orthogonal", "side": side, "seed": seed}
-    return LabelSet(targets, provenance={**provenance, **_identity("orthogonal-random", len(targets), side, seed)})
+    identity = f"orthogonal-random {len(targets)} {side} {seed}"
+    provenance = {"recipe": "random orthogonal", "side": side, "seed": seed, "identity": identity}
+    return LabelSet(targets, provenance=provenance)
 
 
 def _orthonormal_rows(count: int, length: int, seed: int) -> np.ndarray:
@@ -117,11 +117,6 @@ def _orthonormal_rows(count: int, length: int, seed: int) -> np.ndarray:
     columns, triangle = np.linalg.qr(normal.T)
     # Libraries differ in signs; with a positive diagonal there is one decomposition only.
     return np.asarray((columns * np.copysign(1.0, np.diag(triangle))).T)
-
-
-def _identity(*made_from: object) -> dict[str, str]:
-    """What decides the targets: their last bits differ between machines, as those of every decomposition do."""
-    return {"identity": " ".join(map(str, made_from))}
 
 
 def _to_range(values: np.ndarray) -> np.ndarray:
