@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
-from labelbench.cluster.leases import SECONDS, Lease
+from labelbench.cluster.leases import Lease
 from labelbench.errors import one_line
 from labelbench.results.store import Results
 from labelbench.running.jobs import Job, TrainingJob
 
 
+@dataclass(frozen=True)
 class NodeWorker:
     """Does jobs that others may have begun, or even done.
 
-    Args:
+    Attributes:
         results: where finished work goes.
         does: does one, as :meth:`labelbench.running.worker.Worker.answer`; from several threads if this is asked so.
         waiting: told of a job that waits for another process.
@@ -24,22 +26,12 @@ class NodeWorker:
         lease_seconds: after which a job whose worker is heard of no more may be taken over.
     """
 
-    def __init__(
-        self,
-        results: Results,
-        does: Callable[[Job], tuple[str, str]],
-        waiting: Callable[[Job], None],
-        driver: str,
-        *,
-        overwrite: bool,
-        lease_seconds: float = SECONDS,
-    ) -> None:
-        self._results = results
-        self._does = does
-        self._waiting = waiting
-        self._driver = driver
-        self._overwrite = overwrite
-        self._lease_seconds = lease_seconds
+    results: Results
+    does: Callable[[Job], tuple[str, str]]
+    waiting: Callable[[Job], None]
+    driver: str
+    overwrite: bool
+    lease_seconds: float
 
     def answer(self, job: Job, again: bool) -> tuple[str, str]:
         """Do a job unless it is done: see :meth:`labelbench.running.worker.Worker.answer`.
@@ -48,17 +40,17 @@ class NodeWorker:
             job: what to do.
             again: whether it was begun before for this driver: its checkpoint and parts are taken up then.
         """
-        if not self._overwrite and self._is_there(job):
+        if not self.overwrite and self._is_there(job):
             return "done", ""
-        lease = Lease(lease_folder(self._results, job), self._driver, self._lease_seconds)
-        with lease.held(lambda: self._waiting(job)):
-            if lease.is_done() or (not self._overwrite and self._is_there(job)):
+        lease = Lease(lease_folder(self.results, job), self.driver, self.lease_seconds)
+        with lease.held(lambda: self.waiting(job)):
+            if lease.is_done() or (not self.overwrite and self._is_there(job)):
                 lease.leave(done=False)
                 return "done", ""
-            if self._overwrite and not again:
+            if self.overwrite and not again:
                 self._forget(job)
             try:
-                kind, said = self._does(job)
+                kind, said = self.does(job)
             except KeyboardInterrupt as error:  # of the job itself: Ctrl-C reaches the driver alone
                 kind, said = "done", one_line(error)
             lease.leave(done=(kind, said) == ("done", ""))
@@ -67,16 +59,16 @@ class NodeWorker:
     def _forget(self, job: Job) -> None:
         """Remove what was begun of a job for others."""
         if isinstance(job, TrainingJob):
-            shutil.rmtree(self._results.work(job.run), ignore_errors=True)
+            shutil.rmtree(self.results.work(job.run), ignore_errors=True)
         else:
-            self._results.forget_parts(job.cell)
+            self.results.forget_parts(job.cell)
 
     def _is_there(self, job: Job) -> bool:
         """Whether the result of a job is there, which it was not when it was planned."""
         if not isinstance(job, TrainingJob):
-            return self._results.measurement_file(job.cell).exists()
-        files = [self._results.training_file(job.run), self._results.network_file(job.run)]
-        files += [self._results.snapshot_file(job.run, share) for share in job.snapshots]
+            return self.results.measurement_file(job.cell).exists()
+        files = [self.results.training_file(job.run), self.results.network_file(job.run)]
+        files += [self.results.snapshot_file(job.run, share) for share in job.snapshots]
         return all(file.exists() for file in files)
 
 
