@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shlex
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -67,8 +66,9 @@ def leaderboard(
     else:
         print_tables(chosen(board, choice), output_console())
     if explain:
-        for line in _explanations(board):
-            click.echo(line)
+        for name in dict.fromkeys(column.evaluator for table in board.tables for column in table.columns):
+            for score, text in evaluator_here(name).explanations.items():
+                click.echo(f"{name}/{score}: {text}")
 
 
 def print_first(board: Leaderboard, folder: Path) -> None:
@@ -81,10 +81,3 @@ def print_first(board: Leaderboard, folder: Path) -> None:
     names = ", ".join(name for name in table_names(board) if name != "leaderboard")
     command = f"labelbench leaderboard {shlex.quote(str(folder))}"
     console.print(f"More: {command} --table NAME ({names}), or --all", markup=False)
-
-
-def _explanations(board: Leaderboard) -> Iterator[str]:
-    """A line for each column of the evaluators' tables."""
-    for name in dict.fromkeys(column.evaluator for table in board.tables for column in table.columns):
-        for score, text in evaluator_here(name).explanations.items():
-            yield f"{name}/{score}: {text}"

@@ -77,7 +77,8 @@ def _plot(options: dict[str, Any]) -> None:
     if options["output"] is None:
         click.echo("\n".join(_names(charts, strips)))
         return
-    single = _is_file(options["output"])
+    # What has a suffix and is no folder means one file.
+    single = bool(options["output"].suffix) and not options["output"].is_dir()
     if single and options["output"].suffix[1:] not in FORMATS:
         raise InputError(
             f"picture format {options['output'].suffix[1:]!r} of {options['output']}; expected {', '.join(FORMATS)}, "
@@ -97,11 +98,6 @@ def _plot(options: dict[str, Any]) -> None:
         # Beside it what a paper says below it.
         write_atomic(file.with_suffix(".txt"), f"{note}\n".encode())
         click.echo(f"{file}: {note}")
-
-
-def _is_file(output: Path) -> bool:
-    """Whether one file is meant: what has a suffix and is no folder."""
-    return bool(output.suffix) and not output.is_dir()
 
 
 def _asked(

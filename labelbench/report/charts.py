@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from labelbench.charts.data import Chart, Series
-from labelbench.charts.styles import CLASS_COLOURS, Style
+from labelbench.charts.styles import CLASS_COLOURS
 from labelbench.evaluation.shown import Section
 from labelbench.runs import slug
 
@@ -55,11 +55,6 @@ def chart_facts(chart: Chart, classes: Mapping[str, Sequence[str]]) -> dict[str,
             for index, name in enumerate(names[:count])
         ]
     return facts
-
-
-def style_facts(styles: Mapping[str, Style]) -> dict[str, Any]:
-    """Styles by name of series, as JSON values."""
-    return {name: asdict(style) for name, style in sorted(styles.items())}
 
 
 def _series(series: Series) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import base64
 import gzip
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -28,7 +29,7 @@ from labelbench.leaderboard.leaderboard import Leaderboard
 from labelbench.leaderboard.pages import READING, Section, compact, sections_of
 from labelbench.leaderboard.repeat import SUITE_FILE
 from labelbench.registry import evaluator_here
-from labelbench.report.charts import chart_facts, chart_sections, style_facts
+from labelbench.report.charts import chart_facts, chart_sections
 from labelbench.report.findings import findings_of
 from labelbench.report.labels import build_anew, galleries
 from labelbench.report.runs import run_views
@@ -123,7 +124,7 @@ def _contents(
         "chart_sections": chart_sections(charts),
         "charts": {
             "charts": [chart_facts(chart, class_names) for chart in charts],
-            "styles": style_facts(styles),
+            "styles": {name: asdict(style) for name, style in sorted(styles.items())},
         },
         "strips": tuple(strip_views(contents, class_names)),
         "galleries": drawn,

@@ -198,13 +198,7 @@ def _parts(run: RunSpec, materials: Materials) -> Mapping[str, float]:
     found: dict[str, float] = defaultdict(float)
     for event in profiler.key_averages():
         spent = event.self_device_time_total if on_gpu else event.self_cpu_time_total
-        found[_part_of(event.key)] += spent
+        part = next((part for part, beginnings in _PARTS.items() if event.key.startswith(beginnings)), _REST)
+        found[part] += spent
     total = sum(found.values()) or 1.0
     return {part: spent / total for part, spent in sorted(found.items(), key=lambda item: -item[1])}
-
-
-def _part_of(operation: str) -> str:
-    for part, beginnings in _PARTS.items():
-        if operation.startswith(beginnings):
-            return part
-    return _REST
