@@ -59,7 +59,9 @@ def _section(details: Sequence[Section], width: int) -> Iterator[RenderableType]
     assert chosen.grid is not None
     if first.kind in ("headline", "evaluator"):
         detail = _MOST_FIRST[details.index(chosen)]
-        yield Text(_read(chosen.grid, first.grid, detail, width), "dim")
+        with_intervals = details[_MOST_FIRST.index(Detail.INTERVAL)].grid or first.grid
+        several = any("±" in cell for line in first.grid.cells for cell in line)
+        yield Text(_read(chosen.grid, with_intervals, detail, several), "dim")
     for block in _blocks(chosen.grid, width):
         yield _drawn(block, width)
         yield Text("")
@@ -67,16 +69,14 @@ def _section(details: Sequence[Section], width: int) -> Iterator[RenderableType]
     yield Text("")
 
 
-def _read(shown: Grid, full: Grid, detail: Detail, width: int) -> str:
-    """How the numbers are read, and at what width there is more to see."""
-    several = any("±" in cell for line in full.cells for cell in line)
-    text = (
-        _READING[detail] if several else _READING_OF_ONE[Detail.INTERVAL if detail >= Detail.INTERVAL else Detail.MEAN]
-    )
+def _read(shown: Grid, with_intervals: Grid, detail: Detail, several: bool) -> str:
+    """How the numbers are read, and at what width their intervals are seen."""
+    of_one = _READING_OF_ONE[Detail.INTERVAL if detail >= Detail.INTERVAL else Detail.MEAN]
+    text = _READING[detail] if several else of_one
     if detail >= Detail.INTERVAL:
         text += f". {_INTERVALS}"
-    elif shown.cells != full.cells:
-        text += f"; with intervals at {total(full, 10**4)} columns, or --format markdown"
+    elif shown.cells != with_intervals.cells:
+        text += f"; with intervals at {total(with_intervals, 10**4)} columns, or --format markdown"
     text = text.removesuffix(".") + "."
     return text + (f" {_BOLD}" if shown.bold else "")
 

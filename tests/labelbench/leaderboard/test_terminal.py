@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import re
+
 import pytest
 from rich.console import Console
 
@@ -56,7 +58,10 @@ def test_every_label_and_heading_is_whole_at_every_width(board: Leaderboard, wid
 def test_intervals_give_way_where_it_is_narrow(board: Leaderboard) -> None:
     narrow, middle, wide = (shown(first_alone(board), width) for width in (80, 120, 250))
     assert not any("[" in line or "±" in line for line in narrow[3:10])
-    assert "with intervals at" in narrow[1]
+    needed = re.search(r"with intervals at (\d+) columns", narrow[1])
+    assert needed
+    for width, there in ((int(needed[1]) - 1, False), (int(needed[1]), True)):
+        assert any("[" in line for line in shown(first_alone(board), width)[3:10]) == there
     assert any("±" in line for line in middle[3:10]) and not any("[" in line for line in middle[3:10])
     assert any("± 0.4 [" in line or "± 0.8 [" in line for line in wide[3:10])
 
