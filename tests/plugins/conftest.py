@@ -22,7 +22,7 @@ from labelbench.registry import find_dataset
 from labelbench.runs import RunSpec
 from labelbench.training.result import Trained
 
-SIDES = {"64x64": 64, "48x48": 48}
+SIDES = {"64x64": 64, "48x48": 48, "16x16": 16}
 
 
 class TinyBackbone(nn.Module):
@@ -48,7 +48,7 @@ class TinyBackbone(nn.Module):
 
 
 def digit_labels(kind: str) -> LabelSet:
-    """One label set of each kind: ``category``, ``low-dim``, ``64x64``, ``48x48``."""
+    """One label set of each kind: ``category``, ``low-dim``, or a side such as ``16x16``."""
     if kind == "category":
         return LabelSet(np.eye(10), loss="cross-entropy")
     shape = (10, 10) if kind == "low-dim" else (10, SIDES[kind], SIDES[kind])
