@@ -140,7 +140,8 @@ class Processes:
         """Go on without a process that ended: its job is tried again, unless that ends every process that has it."""
         how, job = process.how_it_ended, process.job
         assert job
-        if not process.ready:
+        # What ends by itself before it is ready would do so again.
+        if not process.ready and (process.process.exitcode or 0) >= 0:
             guard = '; a script keeps its own work under `if __name__ == "__main__":`, as multiprocessing asks'
             unguarded = process.process.exitcode == _NOT_GUARDED
             raise MachineError(f"a process for jobs {how} while it began" + (guard if unguarded else ""))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import multiprocessing
 import subprocess
 import sys
 import time
@@ -130,6 +131,19 @@ def test_a_job_that_fails_or_ends_its_process_fails_alone(
     assert results.measurement_file(good).exists()
     assert isinstance(console.file, io.StringIO)
     assert console.file.getvalue().count("deadly: its process was killed by SIGKILL") == 1
+
+
+def test_a_process_that_is_killed_while_it_begins_is_replaced(tmp_path: Path) -> None:
+    results = Results(tmp_path / "results")
+    (cell,) = plan(SUITE.changed(labels="category", evaluators="label-statistics"), Numerics(threads=1), results).cells
+    console = Console(file=io.StringIO(), width=200)
+    with Reporter(console) as reporter, processes(1, results, reporter, overwrite=False) as executor:
+        (process,) = multiprocessing.active_children()
+        process.kill()
+        executor.start(MeasuringJob(cell))
+        assert executor.finished() == [(MeasuringJob(cell), "")]
+    assert isinstance(console.file, io.StringIO)
+    assert "its process was killed by SIGKILL (out of memory?); tried again" in console.file.getvalue()
 
 
 SCRIPT = """
