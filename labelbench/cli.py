@@ -13,7 +13,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from labelbench.commands.output import ready_streams
-from labelbench.errors import InputError, LabelbenchError, UnknownName, one_line
+from labelbench.errors import InputError, LabelbenchError, UnknownName, memory_ran_out, one_line
 from labelbench.interrupts import watching_for_ctrl_c
 
 INTERRUPTED = 130
@@ -136,9 +136,13 @@ def main() -> NoReturn:
         for stream in (sys.stdout, sys.stderr):
             os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
         sys.exit(0)
-    except OSError as error:
-        if error.errno not in _REFUSED_BY_MACHINE:
+    except (MemoryError, ImportError, OSError, RuntimeError) as error:
+        if memory_ran_out(error):
+            said = f"not enough memory: {one_line(error)}; fewer --jobs need less"
+        elif isinstance(error, OSError) and error.errno in _REFUSED_BY_MACHINE:
+            said = f"{error.filename or 'disk'}: {error.strerror}"
+        else:
             raise
-        click.echo(f"labelbench: {error.filename or 'disk'}: {error.strerror}", err=True)
+        click.echo(f"labelbench: {said}", err=True)
         sys.exit(4)
     sys.exit(0)

@@ -90,3 +90,22 @@ def one_line(error: BaseException) -> str:
     if isinstance(error, SystemExit):
         return f"it ended the process: sys.exit({text})"
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+# How the loader of shared libraries and torch say it; Python has a class.
+_NO_MEMORY = (
+    "failed to map segment",
+    "cannot allocate memory",
+    "can't allocate memory",
+    "not enough memory",
+    "bad_alloc",
+)
+
+
+def memory_ran_out(error: BaseException) -> bool:
+    """Whether an error is the machine's, for want of memory.
+
+    >>> memory_ran_out(MemoryError()), memory_ran_out(ImportError("libm.so: failed to map segment from shared object"))
+    (True, True)
+    """
+    return isinstance(error, MemoryError) or any(words in str(error).lower() for words in _NO_MEMORY)

@@ -15,6 +15,7 @@ import random
 import resource
 import shutil
 import signal
+import subprocess
 import sys
 import tempfile
 import time
@@ -60,6 +61,7 @@ class Case:
         encoding: of standard output.
         closed: whether standard output is closed.
         largest_file: bytes that a file may have, as on a disk that is full; 0 for no limit.
+        memory: bytes of memory that a process of its own may have; 0 for no limit and this process.
         clean: results folder of a clean run; numbers of ``results`` are compared with it after a success.
         results: results folder of the command.
     """
@@ -70,6 +72,7 @@ class Case:
     encoding: str = "utf-8"
     closed: bool = False
     largest_file: int = 0
+    memory: int = 0
     clean: Path | None = None
     results: Path | None = None
 
@@ -84,9 +87,21 @@ class Answer:
 
 
 def answer(case: Case) -> Answer:
-    """Run the command in this process."""
+    """Run the command in this process, or in one that may have little memory."""
     from labelbench.cli import main
 
+    if case.memory:
+        limited = [
+            "sh",
+            "-c",
+            f'ulimit -v {case.memory // 1024} && exec "$@"',
+            "sh",
+            sys.executable,
+            "-m",
+            "labelbench",
+        ]
+        done = subprocess.run([*limited, *case.command], capture_output=True, text=True, encoding="utf-8", check=False)
+        return Answer(done.returncode, done.stderr)
     errors = io.StringIO()
     out = None if case.closed else io.TextIOWrapper(io.BytesIO(), case.encoding)
     given = {name: value for name, value in case.environment.items() if value is not None}
@@ -135,7 +150,7 @@ def cases(seed: int, count: int, folder: Path) -> Iterator[Case]:
     assert first.code == 0, first
     kinds: list[tuple[int, Callable[[random.Random, Path, Path], Case]]] = [
         (25, _arguments), (20, _suite_file), (15, _results_folder), (10, _array), (8, _vectors), (8, _images),
-        (3, _recordings), (11, _surroundings),
+        (3, _recordings), (10, _surroundings), (1, _little_memory),
     ]  # fmt: skip
     makers = chance.choices([maker for _, maker in kinds], [weight for weight, _ in kinds], k=count)
     for number, maker in enumerate(makers):
@@ -294,6 +309,12 @@ def _surroundings(chance: random.Random, place: Path, clean: Path) -> Case:
     small = chance.choice([0, 0, 100, 5000, 200_000])
     return Case("surroundings", command, environment, encoding, chance.random() < 0.2, small, clean,
                 results if command[0] == "run" else None)  # fmt: skip
+
+
+def _little_memory(chance: random.Random, place: Path, clean: Path) -> Case:
+    """More than Python needs, less than torch does: what comes short later may be anything in native code."""
+    command = chance.choice([["list"], ["leaderboard", str(clean)], [*_TINY, "--results", str(place / "r")]])
+    return Case("little memory", command, memory=int(chance.uniform(0.3e9, 2.5e9)))
 
 
 def _spoilt(chance: random.Random, data: bytes, share: float = 0.3) -> bytes:

@@ -307,6 +307,14 @@ def test_wrong_usage_says_what_to_do(command: Command, args: list[str], message:
     assert done.returncode == 2 and message in done.stderr and "Traceback" not in done.stderr
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="limits the memory of a process as Linux does")
+def test_too_little_memory_is_one_line(tmp_path: Path) -> None:
+    limited = ["sh", "-c", 'ulimit -v 1000000 && exec "$@"', "sh", sys.executable, "-m", "labelbench", *SMALL]
+    done = subprocess.run(limited, cwd=tmp_path, capture_output=True, text=True, encoding="utf-8", check=False)
+    assert done.returncode == 4 and "Traceback" not in done.stderr
+    assert done.stderr.splitlines()[-1].startswith("labelbench: not enough memory: ")
+
+
 def test_a_full_disk_is_one_line_and_leaves_no_half_written_file(command: Command, tmp_path: Path) -> None:
     assert command(*SMALL, "--results", "warm").returncode == 0  # fills the cache of images
 
