@@ -12,12 +12,8 @@ from labelbench.evaluation.shown import Scatter
 MOST_HEADLINES = 3
 
 
-def what_is_not_measured(made: Evaluator, measured: Sequence[Measurement]) -> str:
-    """What is wrong with the headline, curves and pictures of an evaluator, in words; nothing if they are fine."""
-    return "; ".join(_wrong(made, measured))
-
-
-def _wrong(made: Evaluator, measured: Sequence[Measurement]) -> Iterator[str]:
+def what_is_not_measured(made: Evaluator, measured: Sequence[Measurement]) -> Iterator[str]:
+    """What is wrong with the headline, curves and pictures of an evaluator; nothing if they are fine."""
     scores = [score for one in measured for score in one.scores]
     names = list(dict.fromkeys(score.name for score in scores))
     if len(made.headline) > MOST_HEADLINES:

@@ -29,7 +29,7 @@ def test_what_is_measured_may_be_shown() -> None:
         curves=(Curve("dimmed", LIGHT),),
         pictures=(Strip("strip", "Strip", "images", "read", "read"),),
     )
-    assert what_is_not_measured(fine, [FOUND]) == ""
+    assert list(what_is_not_measured(fine, [FOUND])) == []
 
 
 @pytest.mark.parametrize(
@@ -44,4 +44,5 @@ def test_what_is_measured_may_be_shown() -> None:
     ],
 )
 def test_what_is_not_measured_is_said(declared: Mapping[str, Any], said: str) -> None:
-    assert said in what_is_not_measured(made(**declared), [FOUND])
+    (sentence,) = what_is_not_measured(made(**declared), [FOUND])
+    assert said in sentence
