@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -96,22 +96,20 @@ def _summary(published: Sequence[Published], claims: Claims) -> Iterator[str]:
     words = ", ".join(f"{counts[outcome]} {outcome}" for outcome in OUTCOMES)
     yield f"{decided} of {counts.total()} verdicts on {len(published)} boards are decided: {words}."
     yield ""
-    columns = list(
-        dict.fromkeys((one.name, verdict.dataset, verdict.backbone, one.recipe(verdict.settings))
-                      for one in published for verdict in _judged(one))
-    )  # fmt: skip
-    found: dict[tuple[str, str], dict[tuple[str, ...], list[str]]] = {}
+    columns: dict[tuple[str, ...], None] = {}
+    found: dict[tuple[str, ...], list[str]] = defaultdict(list)
     for one in published:
         for verdict in _judged(one):
             place = (one.name, verdict.dataset, verdict.backbone, one.recipe(verdict.settings))
-            found.setdefault((verdict.claim, verdict.attack), {}).setdefault(place, []).append(verdict.outcome)
+            columns[place] = None
+            found[verdict.claim, verdict.attack, *place].append(verdict.outcome)
     heads = [f"{name}: {dataset}, {backbone}, {recipe}" for name, dataset, backbone, recipe in columns]
     rows = [
         (
             claim.id,
             "" if number else claim.text,
             attack,
-            *(_outcomes(found.get((claim.id, attack), {}).get(place, ())) for place in columns),
+            *(_outcomes(found[claim.id, attack, *place]) for place in columns),
         )
         for claim in claims.claims
         for number, attack in enumerate(claim.attacks)
