@@ -110,7 +110,7 @@ class Suite:
         axes = {"datasets": datasets, "labels": labels, "backbones": backbones, "evaluators": evaluators}
         for axis, names in axes.items():
             if names is not None:
-                changes[axis] = _names_given(axis, names)
+                changes[axis] = _names(axis, names)
         if seeds is not None:
             changes["seeds"] = _seeds_given(seeds)
         for name, value, kind in (
@@ -245,7 +245,7 @@ def _suite_of(source: str, name: str, table: Mapping[str, Any]) -> Suite:
         if not isinstance(value, types) or isinstance(value, bool):
             expected = " or ".join(kind.__name__ for kind in types)
             raise InputError(f"suite file {source}: {key} is {value!r}; expected {expected}")
-        values[attribute] = _names(source, key, value) if types is _NAMES else value
+        values[attribute] = _names(f"suite file {source}: {key}", value) if types is _NAMES else value
     for axis in ("datasets", "labels", "backbones", "evaluators"):
         values.setdefault(axis, ())
     values["seeds"] = _seeds_given(values.get("seeds", 1))
@@ -277,16 +277,9 @@ def _seeds_given(seeds: int | str | Sequence[int]) -> tuple[int, ...]:
     return parse_seeds(seeds if isinstance(seeds, int | str) else ",".join(map(str, seeds)) + ",")
 
 
-def _names_given(axis: str, names: str | Sequence[str]) -> tuple[str, ...]:
+def _names(what: str, names: Any) -> tuple[str, ...]:
     given = (names,) if isinstance(names, str) else tuple(names)
     for name in given:
         if not isinstance(name, str):
-            raise InputError(f"{axis} {names!r}: {name!r} is no name; expected text, or a list of texts")
+            raise InputError(f"{what} {names!r}: {name!r} is no name; expected text, or a list of texts")
     return given
-
-
-def _names(source: str, key: str, value: object) -> tuple[str, ...]:
-    names = value if isinstance(value, list) else [value]
-    if not all(isinstance(name, str) for name in names):
-        raise InputError(f"suite file {source}: {key} is {value!r}; expected names as text")
-    return tuple(names)

@@ -53,7 +53,7 @@ def test_a_file_names_its_own_suite(tmp_path: Path) -> None:
         (COMPLETE + "train-fraction = 2", "train-fraction is 2; expected a share above 0, at most 1"),
         (COMPLETE + "numerics = 'fats'", "unknown numerics 'fats'; did you mean fast"),
         ("dataset = 'digits'", "names no labels"),
-        (COMPLETE.replace('"category"', "[1]"), "label is [1]; expected names as text"),
+        (COMPLETE.replace('"category"', "[1]"), "label [1]: 1 is no name; expected text"),
         ("dataset = true", "dataset is True; expected list or str"),
     ],
 )
