@@ -63,11 +63,9 @@ class LearningCurve(Evaluator):
         accuracy = np.array([line.validation_accuracy for line in trained.history])
         reasons = self.difficulties(accuracy, context.labels.num_classes, trained)
         sentence = "training was difficult: " + "; ".join(reasons) if reasons else ""
+        area = None if trained.diverged else float(accuracy.mean())
         scores = [_epochs_to(level, accuracy, trained) for level in LEVELS]
-        if trained.diverged:
-            scores.append(Score("area", None, "share", True, note=sentence))
-        else:
-            scores.append(Score("area", float(accuracy.mean()), "share", True, note=sentence))
+        scores.append(Score("area", area, "share", True, note=sentence))
         details = {
             "difficult": sentence,
             "reasons": reasons,
