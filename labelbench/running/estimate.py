@@ -31,14 +31,12 @@ class Work:
     Attributes:
         train: different training images.
         batch: images of a full step.
-        steps: training steps.
         images: training images of all steps.
         validated: validation images, counted after every epoch.
     """
 
     train: int
     batch: int
-    steps: int
     images: int
     validated: int
 
@@ -57,7 +55,6 @@ class Work:
         return Work(
             train=train,
             batch=min(recipe.batch_size, train),
-            steps=recipe.epochs * recipe.steps_per_epoch(train),
             images=recipe.epochs * recipe.passes_per_epoch(train) * recipe.images_per_pass(train),
             validated=recipe.epochs * validation,
         )

@@ -27,7 +27,7 @@ def test_work_is_what_a_training_looks_at(share: float) -> None:
     count = round(share * 1442) if share < 1 else 1298
     work = Work.of(run, materials)
     # Batches that are not full are left out.
-    assert work == Work(count, min(64, count), steps, images=steps * min(64, count), validated=144)
+    assert work == Work(count, min(64, count), images=steps * min(64, count), validated=144)
     assert steps >= 20
 
 
