@@ -175,6 +175,7 @@ def _validation_rate(run: RunSpec, materials: Materials) -> float:
         for _ in range(2):
             started = time.perf_counter()
             validate(network, materials.labels(run), images, classes)
+            wait_for(run)
     return len(images) / (time.perf_counter() - started)
 
 

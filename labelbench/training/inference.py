@@ -38,46 +38,34 @@ def outputs_of(network: Network, pixels: np.ndarray | Tensor, precision: str = "
         yield outputs
 
 
-def validate(network: Network, labels: LabelSet, pixels: np.ndarray, classes: np.ndarray) -> tuple[float, float]:
-    """Mean loss and share of images whose nearest label is the true one.
+def validate(
+    network: Network,
+    labels: LabelSet,
+    pixels: np.ndarray | Tensor,
+    classes: np.ndarray | Tensor,
+    precision: str = "float32",
+) -> tuple[Tensor, Tensor]:
+    """Look at validation images; nothing of it is read by the host.
 
     Args:
         network: on any device; left in eval mode.
         labels: targets and loss.
         pixels: ``(n, height, width, 3)`` uint8.
-        classes: ``(n,)`` true classes.
-    """
-    look = Validation(network, labels, pixels, classes)
-    return float(look.loss) / len(classes), int(look.hits) / len(classes)
-
-
-class Validation:
-    """One look at validation images; nothing of it is read by the host.
-
-    Args:
-        network, labels, pixels, classes: as for :func:`validate`; arrays or tensors on the network's device.
+        classes: ``(n,)`` true classes; both arrays, or tensors on the network's device.
         precision: of matrix products and convolutions.
 
-    Attributes:
-        loss: sum over images, a float32 scalar on the network's device.
-        hits: images whose nearest label is the true one, an int64 scalar there.
+    Returns:
+        The sum of the loss over images, float32, and how many have the nearest label that is the true one, int64:
+        scalars on the network's device.
     """
-
-    def __init__(
-        self,
-        network: Network,
-        labels: LabelSet,
-        pixels: np.ndarray | Tensor,
-        classes: np.ndarray | Tensor,
-        precision: str = "float32",
-    ) -> None:
-        device = network.mean.device
-        true = (classes if isinstance(classes, Tensor) else torch.from_numpy(np.array(classes))).to(device)
-        self.loss = torch.zeros((), device=device)
-        self.hits = torch.zeros((), dtype=torch.int64, device=device)
-        done = 0
-        for outputs in outputs_of(network, pixels, precision=precision):
-            expected = true[done : done + len(outputs)]
-            self.loss += labels.loss_of(outputs, expected).sum()
-            self.hits += (labels.nearest(outputs) == expected).sum()
-            done += len(outputs)
+    device = network.mean.device
+    true = (classes if isinstance(classes, Tensor) else torch.from_numpy(np.array(classes))).to(device)
+    loss = torch.zeros((), device=device)
+    hits = torch.zeros((), dtype=torch.int64, device=device)
+    done = 0
+    for outputs in outputs_of(network, pixels, precision=precision):
+        expected = true[done : done + len(outputs)]
+        loss += labels.loss_of(outputs, expected).sum()
+        hits += (labels.nearest(outputs) == expected).sum()
+        done += len(outputs)
+    return loss, hits

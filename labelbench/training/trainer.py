@@ -21,7 +21,7 @@ from labelbench.runs import RunSpec, derived_seed
 from labelbench.training.batches import Batches
 from labelbench.training.checkpoint import identity_of
 from labelbench.training.device import Captured, Reading, Stream
-from labelbench.training.inference import Validation
+from labelbench.training.inference import validate
 from labelbench.training.listeners import Course, Listener
 from labelbench.training.optimizers import Optimizers
 from labelbench.training.randomness import RandomNumbers
@@ -234,8 +234,8 @@ class Trainer(Course):
 
     def _validate(self) -> None:
         """Look at the validation images; what comes of it is read in :meth:`_settle`."""
-        look = Validation(self.network, self.labels, *self._validation, self.run.numerics.precision)
-        self._pending = Reading(self._loss, look.loss, look.hits)
+        found = validate(self.network, self.labels, *self._validation, self.run.numerics.precision)
+        self._pending = Reading(self._loss, *found)
 
     def _settle(self) -> None:
         """End an epoch that is validated; waits for that."""
