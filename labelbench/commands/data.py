@@ -4,32 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import click
 from rich.console import Console
 
 from labelbench.charts.images import contact_sheet
 from labelbench.charts.labels import picture
-from labelbench.commands.options import complete, machine_options, output_option, settings_of
+from labelbench.commands.options import complete, machine_options, output_option
 from labelbench.datasets import Dataset, Images
 from labelbench.errors import InputError
 from labelbench.files import write_atomic
 from labelbench.registry import find_dataset
 from labelbench.running.progress import Reporter
-from labelbench.settings import use_settings
 
 
 @click.command(epilog="Example: labelbench data digits --output digits.png")
 @click.argument("name", metavar="NAME", shell_complete=complete("datasets"))
 @output_option(text="Draw some images of every class: .png, .svg or .pdf.")
 @machine_options
-def data(name: str, output: Path | None, **options: Any) -> None:
+def data(name: str, output: Path | None) -> None:
     """Look at a data set: its images, classes and sizes, and what is odd about it, such as equal images."""
     form = output.suffix.removeprefix(".") if output else ""
     if output and form not in ("png", "svg", "pdf"):
         raise InputError(f"{output} is no name of a picture; expected one that ends in .png, .svg or .pdf")
-    with use_settings(settings_of(options)), Reporter(Console(stderr=True)) as reporter:
+    with Reporter(Console(stderr=True)) as reporter:
         dataset = find_dataset(name)
         reporter.begin(f"data set {name}")
         images = dataset.images(reporter.update)

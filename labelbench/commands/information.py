@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import click
 
-from labelbench.commands.options import machine_options, settings_of
+from labelbench.commands.options import machine_options
 from labelbench.commands.output import output_console
-from labelbench.settings import use_settings
 
 
 @click.command(epilog="Example: labelbench cite results/quick")
@@ -32,7 +30,7 @@ def cite(folder: Path | None) -> None:
 
 @click.command(epilog="Example: labelbench doctor")
 @machine_options
-def doctor(**options: Any) -> None:
+def doctor() -> None:
     """Say what this machine and installation offer: versions, devices, folders, plugins, and what is missing."""
     from rich.table import Table
     from rich.text import Text
@@ -40,9 +38,8 @@ def doctor(**options: Any) -> None:
     from labelbench.diagnosis import diagnosis
 
     table = Table(box=None, show_header=False, pad_edge=False)
-    with use_settings(settings_of(options)):
-        for subject, finding, well in diagnosis():
-            table.add_row(Text(subject), Text(finding, style="" if well else "bold red"))
+    for subject, finding, well in diagnosis():
+        table.add_row(Text(subject), Text(finding, style="" if well else "bold red"))
     output_console().print(table)
 
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
-from typing import Any
 
 import click
 import numpy as np
 
 from labelbench.charts.labels import distance_matrices, gallery, picture
-from labelbench.commands.options import complete, machine_options, output_option, settings_of
+from labelbench.commands.options import complete, machine_options, output_option
 from labelbench.datasets import Dataset
 from labelbench.errors import InputError
 from labelbench.files import write_atomic
@@ -18,7 +17,6 @@ from labelbench.labels import LabelSet
 from labelbench.plugins import plugins
 from labelbench.registry import find_dataset, label
 from labelbench.runs import label_of_run
-from labelbench.settings import use_settings
 from labelbench.signatures import Signature, expanded
 from labelbench.suite import Suite
 
@@ -45,38 +43,35 @@ def labels(
     form: str | None,
     distances: bool,
     classes: int,
-    **options: Any,
 ) -> None:
     """Draw labels: a gallery with labels as rows and classes as columns (default: those of suite quick)."""
-    with use_settings(settings_of(options)):
-        dataset = find_dataset(of_dataset)
-        names = names or Suite.load("quick").labels
-        if form is not None:
-            data = _array(names, dataset, form, output)
-        elif output.suffix == ".npy":
-            raise InputError(f"{output} is the name of an array; add --format npy, or name a picture")
+    dataset = find_dataset(of_dataset)
+    names = names or Suite.load("quick").labels
+    if form is not None:
+        data = _array(names, dataset, form, output)
+    elif output.suffix == ".npy":
+        raise InputError(f"{output} is the name of an array; add --format npy, or name a picture")
+    else:
+        sets = {name: _built(name, dataset) for name in names}
+        if distances:
+            figure = distance_matrices(sets, dataset.class_names)
         else:
-            sets = {name: _built(name, dataset) for name in names}
-            if distances:
-                figure = distance_matrices(sets, dataset.class_names)
-            else:
-                figure = gallery(sets, dataset.class_names, classes)
-            data = picture(figure, output.suffix.removeprefix("."))
+            figure = gallery(sets, dataset.class_names, classes)
+        data = picture(figure, output.suffix.removeprefix("."))
     write_atomic(output, data)
 
 
 @click.command(epilog="Example: labelbench fetch glove")
 @click.argument("name", metavar="NAME", shell_complete=complete("labels"))
 @machine_options
-def fetch(name: str, **options: Any) -> None:
+def fetch(name: str) -> None:
     """Fetch what a label needs (bert, glove, official:NAME), so that later runs can be offline."""
     entry, argument = plugins().find("label", name)
     fetched = getattr(entry.function, "fetch", None)
     if fetched is None:
         raise InputError(f"label {name!r} needs nothing that could be fetched; it can be used as it is")
     arguments = Signature.of(fetched, ()).read(f"label {entry.name}", entry.name, argument)
-    with use_settings(settings_of(options)):
-        click.echo(str(fetched(**expanded(arguments))))
+    click.echo(str(fetched(**expanded(arguments))))
 
 
 def _built(name: str, dataset: Dataset) -> LabelSet:

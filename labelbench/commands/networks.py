@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from labelbench.commands.options import complete, machine_options, output_option, results_folder, settings_of
+from labelbench.commands.options import complete, machine_options, output_option, results_folder
 from labelbench.commands.output import output_console
 from labelbench.errors import SOME_FAILED
-from labelbench.settings import use_settings
 
 if TYPE_CHECKING:
     from labelbench.networks import Network
@@ -36,9 +35,8 @@ def export(folder: Path, form: str, output: Path, **options: Any) -> None:
     from labelbench.results.store import results_in
 
     asked = {name: options[name] for name in ("label", "backbone", "dataset", "seed", "id")}
-    with use_settings(settings_of(options)):
-        loaded = load_network(folder, **asked)
-        click.echo(export(loaded, form, output, read(results_in(folder)).records))
+    loaded = load_network(folder, **asked)
+    click.echo(export(loaded, form, output, read(results_in(folder)).records))
 
 
 @click.command(
@@ -88,19 +86,18 @@ def measure(checkpoint: str, **options: Any) -> None:
         load_weights(checkpoint, network)
         return network.eval()
 
-    with use_settings(settings_of(options)):
-        numerics = resolve_numerics(options["numerics"], options["device"], options["threads"])
-        run = RunSpec.of(
-            options["dataset"],
-            options["label"],
-            options["backbone"],
-            0,
-            pixels=pixels_of(options["dataset"]),
-            numerics=numerics,
-        )
-        folder = Results(options["results"])
-        with Reporter(Console(stderr=True)) as reporter:
-            failed = carry_out(run, make, options["evaluator"], options["test_images"], folder, reporter)
-        print_tables(Leaderboard.of(read(folder)), output_console())
+    numerics = resolve_numerics(options["numerics"], options["device"], options["threads"])
+    run = RunSpec.of(
+        options["dataset"],
+        options["label"],
+        options["backbone"],
+        0,
+        pixels=pixels_of(options["dataset"]),
+        numerics=numerics,
+    )
+    folder = Results(options["results"])
+    with Reporter(Console(stderr=True)) as reporter:
+        failed = carry_out(run, make, options["evaluator"], options["test_images"], folder, reporter)
+    print_tables(Leaderboard.of(read(folder)), output_console())
     if failed:
         sys.exit(SOME_FAILED)

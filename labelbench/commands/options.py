@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 if TYPE_CHECKING:
-    from labelbench.settings import Settings
     from labelbench.suite import Suite
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
@@ -102,8 +102,21 @@ def suite_options(command: _Command) -> _Command:
     return command
 
 
-def machine_options(command: _Command) -> _Command:
-    """Where files are, and whether the network may be used."""
+def machine_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Where files are, and whether the network may be used: these settings are in force while the command runs."""
+
+    @wraps(command)
+    def with_settings(offline: bool, **options: Any) -> None:
+        from labelbench.settings import Settings, use_settings
+
+        found = Settings.from_environment()
+        folders = {name: options.pop(name) for name in ("data_dir", "labels_dir", "cache_dir")}
+        given = {name: folder for name, folder in folders.items() if folder}
+        log = tuple(options.get("log", ()))
+        with use_settings(replace(found, **given, offline=found.offline or offline, log=log)):
+            command(**options)
+
+    decorated = with_settings
     for option in reversed(
         [
             click.option("--data-dir", type=click.Path(path_type=Path), metavar="DIR", envvar="LABELBENCH_DATA",
@@ -115,18 +128,8 @@ def machine_options(command: _Command) -> _Command:
             click.option("--offline", is_flag=True, help="Fetch nothing (LABELBENCH_OFFLINE=1)."),
         ]
     ):  # fmt: skip
-        command = option(command)
-    return command
-
-
-def settings_of(options: dict[str, Any]) -> Settings:
-    """The settings that the environment and the options give."""
-    from labelbench.settings import Settings
-
-    found = Settings.from_environment()
-    given = {name: options[name] for name in ("data_dir", "labels_dir", "cache_dir") if options.get(name)}
-    offline = found.offline or bool(options.get("offline"))
-    return replace(found, **given, offline=offline, log=tuple(options.get("log", ())))
+        decorated = option(decorated)
+    return decorated
 
 
 def suite_of(options: dict[str, Any]) -> Suite:

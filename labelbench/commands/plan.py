@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from labelbench.api import planned
-from labelbench.commands.options import machine_options, settings_of, suite_of, suite_options
+from labelbench.commands.options import machine_options, suite_of, suite_options
 from labelbench.commands.output import output_console
 from labelbench.results.store import Results
-from labelbench.settings import use_settings
 
 if TYPE_CHECKING:
     from labelbench.running.planning import Plan
@@ -28,17 +27,16 @@ _NAMED = 8
 @click.option("--all", "everything", is_flag=True, help="List every label with what is done of it.")
 def plan(measure: bool, everything: bool, **options: Any) -> None:
     """Print what a suite asks for, how much of it is done, and about how long the rest takes."""
-    with use_settings(settings_of(options)):
-        plan, results = plan_of(options)
-        if everything:
-            _print_cells(plan)
-        print_summary(plan, results)
-        if not plan.todo_trainings:
-            return
-        from labelbench.running.estimate import estimate, rough_estimate
+    plan, results = plan_of(options)
+    if everything:
+        _print_cells(plan)
+    print_summary(plan, results)
+    if not plan.todo_trainings:
+        return
+    from labelbench.running.estimate import estimate, rough_estimate
 
-        for line in estimate(plan, options["jobs"]) if measure else [f"time: {rough_estimate(plan)}"]:
-            click.echo(line)
+    for line in estimate(plan, options["jobs"]) if measure else [f"time: {rough_estimate(plan)}"]:
+        click.echo(line)
 
 
 def plan_of(options: dict[str, Any]) -> tuple[Plan, Results]:

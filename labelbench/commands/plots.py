@@ -17,7 +17,7 @@ from labelbench.charts.figures import chart_figure
 from labelbench.charts.labels import FORMATS, picture
 from labelbench.charts.strips import StripView, strip_figure, strip_of_labels, strip_views
 from labelbench.charts.styles import styles_of
-from labelbench.commands.options import machine_options, output_option, results_folder, settings_of
+from labelbench.commands.options import machine_options, output_option, results_folder
 from labelbench.errors import InputError, LabelbenchError, UnknownName
 from labelbench.files import write_atomic
 from labelbench.leaderboard.leaderboard import Leaderboard
@@ -25,7 +25,6 @@ from labelbench.registry import find_dataset
 from labelbench.results.reading import Contents, read
 from labelbench.results.records import Finished
 from labelbench.results.store import no_results, results_in
-from labelbench.settings import use_settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -63,11 +62,6 @@ _DPI = 300
 @machine_options
 def plot(**options: Any) -> None:
     """Draw a results folder for papers: accuracy against epsilon, learning curves, features, adversarial images."""
-    with use_settings(settings_of(options)):
-        _plot(options)
-
-
-def _plot(options: dict[str, Any]) -> None:
     folder: Path = options["folder"]
     contents = read(results_in(folder))
     charts = charts_of(contents, Leaderboard.of(contents))

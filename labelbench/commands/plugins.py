@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any
 
 import click
 
 from labelbench.authoring.checking_process import findings_of
 from labelbench.authoring.findings import FAILED, FINE, NOTED, Finding, failures, in_words
 from labelbench.authoring.scaffolding import begin_plugin
-from labelbench.commands.options import PLUGGED, complete, dry_run_option, machine_options, settings_of, threads_option
+from labelbench.commands.options import PLUGGED, complete, dry_run_option, machine_options, threads_option
 from labelbench.commands.output import error_console, output_console
 from labelbench.entries import KINDS
 from labelbench.errors import InputError, PluginError, UnknownName
 from labelbench.plugins import plugins
-from labelbench.settings import use_settings
 
 _MARKS = {FINE: "ok", NOTED: "note", FAILED: "FAILED"}
 _KIND = "label|backbone|evaluator|dataset"
@@ -69,19 +67,18 @@ def new(kind: str, name: str) -> None:
 @threads_option
 @dry_run_option
 @machine_options
-def try_name(name: str, kind: str | None, threads: int | None, dry_run: bool, **options: Any) -> None:
+def try_name(name: str, kind: str | None, threads: int | None, dry_run: bool) -> None:
     """Train a label, backbone, evaluator or data set beside its controls, for about a minute, and keep nothing."""
     from labelbench.authoring.trial import ADVICE, carry_out_trial, trial_suite
 
     suite = trial_suite(kind_of(name, kind), name)
-    with use_settings(settings_of(options)):
-        if dry_run:
-            click.echo(
-                f"would train {in_words(suite.labels)} on {in_words(suite.backbones)}, {suite.recipe.epochs} epochs of "
-                f"{in_words(suite.datasets)}, and measure {in_words(suite.evaluators)}"
-            )
-            return
-        failed = carry_out_trial(suite, threads, error_console(), output_console())
+    if dry_run:
+        click.echo(
+            f"would train {in_words(suite.labels)} on {in_words(suite.backbones)}, {suite.recipe.epochs} epochs of "
+            f"{in_words(suite.datasets)}, and measure {in_words(suite.evaluators)}"
+        )
+        return
+    failed = carry_out_trial(suite, threads, error_console(), output_console())
     click.echo(ADVICE)
     for what, why in failed:
         click.echo(f"failed: {what}: {why}", err=True)
@@ -94,17 +91,16 @@ def try_name(name: str, kind: str | None, threads: int | None, dry_run: bool, **
 @_kind_option
 @click.option("--time-limit", default=60.0, show_default=True, metavar="SECONDS", help="Give a single step up after.")
 @machine_options
-def check(names: tuple[str, ...], kind: str | None, time_limit: float, **options: Any) -> None:
+def check(names: tuple[str, ...], kind: str | None, time_limit: float) -> None:
     """Check what labels, backbones, evaluators and data sets promise: offline, in seconds."""
     kinds = {name: kind_of(name, kind) for name in names}
     fine = True
-    with use_settings(settings_of(options)):
-        for name, found_kind in kinds.items():
-            origin = plugins().find(found_kind, name)[0].origin
-            click.echo(f"{found_kind} {name} ({origin})")
-            findings = findings_of(found_kind, name, time_limit)
-            _print(findings)
-            fine = fine and not failures(findings)
+    for name, found_kind in kinds.items():
+        origin = plugins().find(found_kind, name)[0].origin
+        click.echo(f"{found_kind} {name} ({origin})")
+        findings = findings_of(found_kind, name, time_limit)
+        _print(findings)
+        fine = fine and not failures(findings)
     if not fine:
         sys.exit(PluginError.exit_code)
 

@@ -13,13 +13,11 @@ from labelbench.commands.options import (
     dry_run_option,
     machine_options,
     output_option,
-    settings_of,
     suite_of,
     suite_options,
 )
 from labelbench.commands.output import error_console, output_console
 from labelbench.errors import SOME_FAILED, InputError
-from labelbench.settings import use_settings
 from labelbench.tunings import Grid, Tuning
 
 if TYPE_CHECKING:
@@ -58,13 +56,6 @@ def tune(
     **options: Any,
 ) -> None:
     """Give every label the best recipe of one grid, judged on validation images, and write the suite that has them."""
-    sys.exit(_tune(options, grid, tuning_seeds, tuning_epochs, output, dry_run=dry_run))
-
-
-def _tune(
-    options: dict[str, Any], grid: Sequence[str], seeds: int | None, epochs: int | None, output: Path, *, dry_run: bool
-) -> int:
-    """Train what the grid asks for and is missing, write the tuned suite, and say what was found; the exit code."""
     from labelbench.cluster.engine import runner_of
     from labelbench.files import write_atomic
     from labelbench.machine.numerics import resolve_numerics
@@ -74,27 +65,26 @@ def _tune(
     from labelbench.tuning.trials import Trials, edge_lines
 
     chosen = grid_of(grid)
-    with use_settings(settings_of(options)):
-        suite = suite_of(options)
-        if suite.tuning:
-            # Labels that are named join those that were tuned before.
-            before = suite_of({**options, "label": ()})
-            suite = suite.changed(labels=list(dict.fromkeys([*before.labels, *suite.labels])))
-        numerics = resolve_numerics(suite.numerics, options["device"], options["threads"], jobs=options["jobs"],
-                                    compiled=options["compiled"])  # fmt: skip
-        trials = Trials.of(suite, chosen, numerics, seeds=seeds, epochs=epochs or options["epochs"])
-        results = Results(options["results"] or Path("results", f"{suite.name}-tuning"))
-        plan = trials.plan(results, options["overwrite"])
-        click.echo(
-            f"tuning {suite.name}: {trials.tuning.grid}; {len(trials.tuning.accuracy)} labels, "
-            f"{len(plan.todo_trainings)} of {len(plan.trainings)} trainings to do in {results.folder}",
-            err=True,
-        )
-        if dry_run:
-            return 0
-        with Reporter(error_console()) as reporter:
-            how = {name: options[name] for name in ("overwrite", "jobs", "address")}
-            outcome = runner_of(plan, results, reporter, **how).run()
+    suite = suite_of(options)
+    if suite.tuning:
+        # Labels that are named join those that were tuned before.
+        before = suite_of({**options, "label": ()})
+        suite = suite.changed(labels=list(dict.fromkeys([*before.labels, *suite.labels])))
+    numerics = resolve_numerics(suite.numerics, options["device"], options["threads"], jobs=options["jobs"],
+                                compiled=options["compiled"])  # fmt: skip
+    trials = Trials.of(suite, chosen, numerics, seeds=tuning_seeds, epochs=tuning_epochs or options["epochs"])
+    results = Results(options["results"] or Path("results", f"{suite.name}-tuning"))
+    plan = trials.plan(results, options["overwrite"])
+    click.echo(
+        f"tuning {suite.name}: {trials.tuning.grid}; {len(trials.tuning.accuracy)} labels, "
+        f"{len(plan.todo_trainings)} of {len(plan.trainings)} trainings to do in {results.folder}",
+        err=True,
+    )
+    if dry_run:
+        return
+    with Reporter(error_console()) as reporter:
+        how = {name: options[name] for name in ("overwrite", "jobs", "address")}
+        outcome = runner_of(plan, results, reporter, **how).run()
     found = trials.found(results)
     assert found.tuning
     if not found.recipes:
@@ -112,7 +102,8 @@ def _tune(
     )
     for what, why in outcome.failures:
         click.echo(f"failed: {what}: {why}", err=True)
-    return SOME_FAILED if outcome.failures else 0
+    if outcome.failures:
+        sys.exit(SOME_FAILED)
 
 
 def grid_of(texts: Sequence[str]) -> Grid | None:

@@ -104,8 +104,7 @@ def wait_for_a_training(folder: Path, driver: subprocess.Popen[Any], node: Any =
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks for processes in /proc")
 def test_a_suite_survives_the_death_of_driver_worker_and_node(cluster: Any, tmp_path: Path) -> None:
     here, there = tmp_path / "here", tmp_path / "there"
-    with pytest.raises(SystemExit, match="0"):
-        cli.main([*RUN, "--results", str(here)], standalone_mode=False)
+    cli.main([*RUN, "--results", str(here)], standalone_mode=False)
     command = [sys.executable, "-m", "labelbench", *RUN, "--engine", "ray", "--address", cluster.address]
     command += ["--results", str(there)]
     driver = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
