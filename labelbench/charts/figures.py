@@ -105,25 +105,20 @@ def _line_figure(chart: Chart, styles: Mapping[str, Style]) -> Figure:
 
 
 def _draw_line(axes: Axes, series: Series, style: Style, shade: float) -> Line2D:
-    y = np.array([np.nan if value is None else value for value in series.y])
-    order = 3 if style.bold else 2
     if series.seeds:
         # A band of so few would span everything.
         for values in series.seeds:
-            single = np.array([np.nan if value is None else value for value in values])
-            axes.plot(series.x, single, color=style.colour, linewidth=0.5, alpha=0.45, zorder=1)
+            axes.plot(series.x, _numbers(values), color=style.colour, linewidth=0.5, alpha=0.45, zorder=1)
     elif series.low and len(series.x) == 1:
         (centre,), (below,), (above,) = series.y, series.low, series.high
         if centre is not None and below is not None and above is not None:
             axes.vlines(series.x, below, above, color=style.colour, linewidth=0.7, zorder=1)
     elif series.low:
-        low, high = (
-            np.array([np.nan if value is None else value for value in bound]) for bound in (series.low, series.high)
-        )
+        low, high = _numbers(series.low), _numbers(series.high)
         axes.fill_between(series.x, low, high, color=style.colour, alpha=shade, linewidth=0, zorder=1)
     (line,) = axes.plot(
         series.x,
-        y,
+        _numbers(series.y),
         color=style.colour,
         linestyle=_DASHES[style.dash],
         linewidth=1.8 if style.bold else 1.1,
@@ -131,9 +126,14 @@ def _draw_line(axes: Axes, series: Series, style: Style, shade: float) -> Line2D
         markersize=(3.6 if style.bold else 3.0) + 2 * (len(series.x) == 1),
         markeredgewidth=0,
         markevery=max(1, math.ceil(len(series.x) / _MARKED)),
-        zorder=order,
+        zorder=3 if style.bold else 2,
     )
     return line
+
+
+def _numbers(values: Sequence[float | None]) -> np.ndarray:
+    """As an array, not a number where there is none."""
+    return np.array(values, dtype=float)
 
 
 def _dress(axes: Axes, chart: Chart, panel: Panel, width: float) -> None:
