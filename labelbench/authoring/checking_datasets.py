@@ -11,7 +11,7 @@ import numpy as np
 from labelbench.authoring.findings import Report, in_words
 from labelbench.authoring.process_watch import ProcessWatch, changes, watched_state
 from labelbench.datasets import Dataset
-from labelbench.images.arrays import ImageArrays, SplitArrays, fingerprint, pixel_hash, pixel_order
+from labelbench.images.arrays import ImageArrays, SplitArrays, fingerprint, pixel_order
 from labelbench.images.source import ImageSource
 from labelbench.registry import find_dataset
 
@@ -99,7 +99,7 @@ def _fingerprint(dataset: Dataset, arrays: ImageArrays) -> str:
     for images, classes in arrays:
         order = pixel_order(images, classes)
         ordered.append(SplitArrays(images[order], classes[order]))
-    return fingerprint(dataset.class_names, ImageArrays(*ordered), [pixel_hash(part.images) for part in ordered])
+    return fingerprint(dataset.class_names, ImageArrays(*ordered))
 
 
 def _classes(dataset: Dataset, arrays: ImageArrays) -> Iterator[str]:

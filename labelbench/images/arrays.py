@@ -62,18 +62,12 @@ def blocks(images: np.ndarray, order: np.ndarray | None = None) -> Iterator[np.n
         yield np.ascontiguousarray(images[part] if order is None else images[order[part]])
 
 
-def pixel_hash(images: np.ndarray) -> str:
-    """SHA-256 of the pixels of all images, in hexadecimal."""
-    return hashlib.sha256(np.ascontiguousarray(images).data).hexdigest()
-
-
-def fingerprint(class_names: Sequence[str], arrays: ImageArrays, pixel_hashes: Sequence[str]) -> str:
+def fingerprint(class_names: Sequence[str], arrays: ImageArrays) -> str:
     """SHA-256 of a data set: of its class names, and of shape, pixels and classes of both parts.
 
     Args:
         class_names: in words, in the order of the class indices.
         arrays: both parts, each in :func:`pixel_order`.
-        pixel_hashes: :func:`pixel_hash` of the images of both parts.
 
     Returns:
         64 hexadecimal digits.
@@ -81,10 +75,10 @@ def fingerprint(class_names: Sequence[str], arrays: ImageArrays, pixel_hashes: S
     parts = [
         {
             "shape": list(part.images.shape),
-            "images": pixels,
+            "images": hashlib.sha256(np.ascontiguousarray(part.images).data).hexdigest(),
             "classes": hashlib.sha256(part.classes.astype("<i8").tobytes()).hexdigest(),
         }
-        for part, pixels in zip(arrays, pixel_hashes, strict=True)
+        for part in arrays
     ]
     described = ["labelbench images 1", list(class_names), *parts]
     return hashlib.sha256(json.dumps(described, separators=(",", ":"), sort_keys=True).encode()).hexdigest()

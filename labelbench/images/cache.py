@@ -30,7 +30,6 @@ from labelbench.images.arrays import (
     blocks,
     channel_statistics,
     fingerprint,
-    pixel_hash,
     pixel_order,
 )
 from labelbench.images.look import Look
@@ -139,7 +138,7 @@ class ImageCache:
                 order = pixel_order(images, classes)
                 _write_array(made / f"{part}-images.npy", images.shape, np.uint8, blocks(images, order))
                 _write_array(made / f"{part}-classes.npy", classes.shape, np.int64, [classes[order]])
-            found = _fingerprint(class_names, _mapped(made))
+            found = fingerprint(class_names, _mapped(made))
             mean, std = channel_statistics(_mapped(made).train.images)
             look = asdict(Look.at(class_names, _mapped(made)))
             described = {"mean": mean, "std": std, "look": look, "sha256": _sha256_of([found, mean, std, look])}
@@ -180,7 +179,7 @@ def _open(folder: Path, class_names: Sequence[str], known: str) -> StoredImages 
         look = Look.of_json(described["look"])
         if (
             described["sha256"] != _sha256_of([known, mean, std, described["look"]])
-            or _fingerprint(class_names, arrays) != known
+            or fingerprint(class_names, arrays) != known
         ):
             return None
     except (OSError, ValueError, TypeError, KeyError, EOFError):
@@ -198,10 +197,6 @@ def _mapped(folder: Path) -> ImageArrays:
         classes.setflags(write=False)
         parts.append(SplitArrays(images, classes))
     return ImageArrays(*parts)
-
-
-def _fingerprint(class_names: Sequence[str], arrays: ImageArrays) -> str:
-    return fingerprint(class_names, arrays, [pixel_hash(part.images) for part in arrays])
 
 
 def _write_array(path: Path, shape: tuple[int, ...], dtype: type[np.generic], rows: Iterable[np.ndarray]) -> None:
