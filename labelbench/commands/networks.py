@@ -27,14 +27,13 @@ if TYPE_CHECKING:
 @click.option("--format", "form", default="safetensors", show_default=True, metavar="safetensors|onnx|torch")
 @output_option("DIR", "Folder to write the network to.", folder=True, required=True)
 @machine_options
-def export(folder: Path, form: str, output: Path, **options: Any) -> None:
+def export(folder: Path, form: str, output: Path, **asked: Any) -> None:
     """Write a trained network for use elsewhere, with its labels and a model card."""
     from labelbench.exchange.exporting import export
     from labelbench.exchange.loading import load_network
     from labelbench.results.reading import read
     from labelbench.results.store import results_in
 
-    asked = {name: options[name] for name in ("label", "backbone", "dataset", "seed", "id")}
     loaded = load_network(folder, **asked)
     click.echo(export(loaded, form, output, read(results_in(folder)).records))
 
@@ -66,7 +65,7 @@ def export(folder: Path, form: str, output: Path, **options: Any) -> None:
     help="May hold networks trained here: they share a leaderboard.",
 )
 @machine_options
-def measure(checkpoint: str, **options: Any) -> None:
+def measure(checkpoint: str, dataset: str, label: str, backbone: str, **options: Any) -> None:
     """Measure a network that was trained elsewhere, as those trained here are measured."""
     from rich.console import Console
 
@@ -87,14 +86,7 @@ def measure(checkpoint: str, **options: Any) -> None:
         return network.eval()
 
     numerics = resolve_numerics(options["numerics"], options["device"], options["threads"])
-    run = RunSpec.of(
-        options["dataset"],
-        options["label"],
-        options["backbone"],
-        0,
-        pixels=pixels_of(options["dataset"]),
-        numerics=numerics,
-    )
+    run = RunSpec.of(dataset, label, backbone, 0, pixels=pixels_of(dataset), numerics=numerics)
     folder = Results(options["results"])
     with Reporter(Console(stderr=True)) as reporter:
         failed = carry_out(run, make, options["evaluator"], options["test_images"], folder, reporter)
