@@ -9,8 +9,11 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from labelbench.errors import ConflictError, InputError
 from labelbench.files import disk_errors, read_json, write_atomic, write_json
+from labelbench.results.arrays import unpacked_arrays
 from labelbench.results.store import FAILED, results_in
 from labelbench.runs import slug
 
@@ -151,19 +154,13 @@ def _content_of(file: Path) -> Any:
 
 def _arrays_equal(first: Path, second: Path) -> bool:
     """Compressed files may differ in their bytes with the version of a library."""
-    import zipfile
-
-    import numpy as np
-
     try:
-        with np.load(first, allow_pickle=False) as left, np.load(second, allow_pickle=False) as right:
-            if left.files != right.files:
-                return False
-            return all(
-                np.array_equal(left[name], right[name], equal_nan=left[name].dtype.kind == "f") for name in left.files
-            )
-    except (ValueError, OSError, zipfile.BadZipFile):
+        left, right = unpacked_arrays(first), unpacked_arrays(second)
+    except InputError:
         return False
+    return list(left) == list(right) and all(
+        np.array_equal(array, right[name], equal_nan=array.dtype.kind == "f") for name, array in left.items()
+    )
 
 
 def _drop_old_failures(into: Path) -> None:
