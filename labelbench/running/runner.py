@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -85,28 +85,19 @@ class Runner:
             self._carry_out(executor, schedule)
         return self.outcome
 
-    @contextmanager
-    def _executor(self, count: int) -> Iterator[Executor]:
+    def _executor(self, count: int) -> AbstractContextManager[Executor]:
         if self.elsewhere and count:
-            with self.elsewhere(self.materials) as executor:
-                yield executor
-            return
+            return self.elsewhere(self.materials)
         runs = [*self.plan.trainings, *(cell.run for cell in self.plan.cells)]
         on_gpu = next((run.numerics for run in runs if run.backbone and run.numerics.device == "cuda"), None)
         if on_gpu and count:
             from labelbench.running.on_gpus import on_gpus
 
             jobs = min(self.jobs, count)
-            with on_gpus(
-                jobs, on_gpu, self.results, self.reporter, self.materials, overwrite=self.overwrite
-            ) as executor:
-                yield executor
-            return
+            return on_gpus(jobs, on_gpu, self.results, self.reporter, self.materials, overwrite=self.overwrite)
         if min(self.jobs, count) <= 1:
-            yield InProcess(Worker(self.results, self.reporter, self.materials, overwrite=self.overwrite))
-            return
-        with processes(min(self.jobs, count), self.results, self.reporter, overwrite=self.overwrite) as executor:
-            yield executor
+            return nullcontext(InProcess(Worker(self.results, self.reporter, self.materials, overwrite=self.overwrite)))
+        return processes(min(self.jobs, count), self.results, self.reporter, overwrite=self.overwrite)
 
     def _carry_out(self, executor: Executor, schedule: Schedule) -> None:
         """Begin jobs while there is room for more, until none is left."""
@@ -124,14 +115,9 @@ class Runner:
                     self._fail(job, why)
                     schedule.failed(job)
                 else:
-                    self._count(job)
+                    self.outcome.trained += isinstance(job, TrainingJob)
+                    self.outcome.measured += isinstance(job, MeasuringJob)
                     schedule.done(job)
-
-    def _count(self, job: Job) -> None:
-        if isinstance(job, TrainingJob):
-            self.outcome.trained += 1
-        else:
-            self.outcome.measured += 1
 
     def _fail_all(self, failures: Iterable[tuple[Job, str]]) -> None:
         for job, why in failures:
