@@ -58,7 +58,7 @@ def cell_of(run: RunSpec, name: str) -> Cell:
     return Cell(run.of_labels if made.needs(run).labels_alone else run, name, made.version)
 
 
-@pytest.mark.parametrize("name", ["cifar10-attacks", "digits-quick"])
+@pytest.mark.parametrize("name", ["cifar10-attacks", "cifar10-resnet8"])
 def test_a_verdict_that_is_open_has_a_command_that_measures_what_it_lacks(name: str, tmp_path: Path) -> None:
     contents = read(Results(PUBLISHED / name))
     board = Leaderboard.of(contents)
