@@ -16,6 +16,7 @@ from labelbench.recipes import is_shipped
 from labelbench.registry import evaluator
 from labelbench.results.records import Cell
 from labelbench.runs import RunSpec
+from labelbench.suite import suite_names
 from labelbench.toml import toml_lines
 
 # Files of a suite that holds what no option can say.
@@ -91,7 +92,8 @@ def asked_again(
         labels, evaluators: names.
         seeds: how many, or which.
         results: folder that it writes to.
-        suite: that the run was part of, which holds the recipes of labels that were tuned, each by itself.
+        suite: name of the one that the run was part of, which holds the recipes of labels that were tuned, each by
+            itself: one that is shipped, or that of a file.
     """
     asked: dict[str, Any] = {
         "dataset": like.dataset,
@@ -99,6 +101,7 @@ def asked_again(
         "seeds": seeds if isinstance(seeds, int) else list(seeds),
     }
     if like.recipe.tuned:
+        suite = suite if suite in suite_names() else f"{suite}.toml"
         asked = {"suite": suite, **asked, "backbone": like.backbone, "evaluator": sorted(set(evaluators))}
         return Repeat(("run", *_options(asked), "--results", results))
     return _repeat(like, evaluators, None, asked=asked, results=results)

@@ -75,7 +75,19 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "claims": {"errors", "recipes", "evaluation", "results"},
     "leaderboard": {
-        *("errors", "values", "toml", "recipes", "runs", "evaluation", "plugins", "registry", "results", "claims"),
+        *(
+            "errors",
+            "values",
+            "toml",
+            "recipes",
+            "runs",
+            "suite",
+            "evaluation",
+            "plugins",
+            "registry",
+            "results",
+            "claims",
+        ),
     },
     "charts": {
         *("errors", "pictures", "datasets", "labels", "tunings", "runs", "evaluation", "registry", "results"),

@@ -59,7 +59,11 @@ def cell_of(run: RunSpec, name: str) -> Cell:
 
 
 @pytest.mark.parametrize("name", ["cifar10-attacks", "cifar10-resnet8"])
-def test_a_verdict_that_is_open_has_a_command_that_measures_what_it_lacks(name: str, tmp_path: Path) -> None:
+def test_a_verdict_that_is_open_has_a_command_that_measures_what_it_lacks(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Where the files of suites lie that are not shipped.
+    monkeypatch.chdir(PUBLISHED)
     contents = read(Results(PUBLISHED / name))
     board = Leaderboard.of(contents)
     views = claim_views(board, paper_claims(), [training.run for training in contents.trainings], "results/repeat")
