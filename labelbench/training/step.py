@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from functools import cache
 from typing import Any
 
@@ -101,7 +101,10 @@ class TrainingStep:
     def _loss(self, pixels: Tensor, classes: Tensor) -> Tensor:
         with in_precision(self.device, self.numerics.precision):
             if self.compiled and len(pixels) == self.full_batch:
-                with _many_versions():
+                import torch._dynamo.config as config
+
+                # One function has as many versions as there are networks; beyond a limit it would run as it is.
+                with config.patch(recompile_limit=_COMPILED_VERSIONS):
                     features = compiled_features()(self.network, pixels)
             else:
                 features = self.network.features(pixels)
@@ -117,12 +120,3 @@ def _features(network: Network, pixels: Tensor) -> Tensor:
 def compiled_features() -> Callable[[Network, Tensor], Tensor]:
     """Normalisation and backbone, compiled for each backbone when it is first called, and its backward pass."""
     return torch.compile(_features, dynamic=False)
-
-
-@contextmanager
-def _many_versions() -> Iterator[None]:
-    """Let one function have as many compiled versions as there are networks; beyond the limit it would run as it is."""
-    import torch._dynamo.config as config
-
-    with config.patch(recompile_limit=_COMPILED_VERSIONS):
-        yield
