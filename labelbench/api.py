@@ -120,7 +120,7 @@ def run(
         with Reporter(Console(stderr=True, quiet=not progress)) as reporter:
             done = carry_out(plan, folder, reporter, overwrite=overwrite, jobs=jobs, address=address)
             done.write_pages(reporter)
-    return done.asked_for(plan)
+    return done.asked_for()
 
 
 def load_results(folder: str | Path) -> ScoreTable:
@@ -171,26 +171,26 @@ class Done:
     """What is there once a plan was carried out.
 
     Attributes:
+        plan: what was asked for.
         outcome: what was done now, and what failed.
         contents: of the results folder, read once.
         board: the leaderboard of it.
         build: gives the label of a run as it was trained.
-        runs: what was asked for.
     """
 
+    plan: Plan
     outcome: Outcome
     contents: Contents
     board: Leaderboard
     build: Callable[[RunSpec], LabelSet]
-    runs: tuple[RunSpec, ...] = ()
 
-    def asked_for(self, plan: Plan) -> ScoreTable:
-        """The scores of the cells of a plan, and what failed of it now."""
+    def asked_for(self) -> ScoreTable:
+        """The scores of the cells of the plan, and what failed of it now."""
         from labelbench.leaderboard.leaderboard import build
         from labelbench.leaderboard.records import ScoreTable, scores_of
         from labelbench.report.notebook import notebook_html
 
-        cells = set(plan.cells)
+        cells = set(self.plan.cells)
         records = [record for record in self.contents.records if record.cell in cells]
         failures, board = tuple(self.outcome.failures), self.board
         if len(records) < len(self.contents.records) or failures != board.failures:
@@ -218,7 +218,7 @@ class Done:
         if told and (self.outcome.measured or self.outcome.trained):
             from labelbench.loggers.logger import tell
 
-            tell(told, self.contents.records, self.runs, report)
+            tell(told, self.contents.records, (cell.run for cell in self.plan.cells), report)
         return page, report
 
 
@@ -236,8 +236,7 @@ def carry_out(
     runner = runner_of(plan, results, reporter, overwrite=overwrite, jobs=jobs, address=address)
     outcome = runner.run()
     contents = read(results)
-    runs = tuple(dict.fromkeys(cell.run for cell in plan.cells))
-    return Done(outcome, contents, Leaderboard.of(contents), runner.materials.labels, runs)
+    return Done(plan, outcome, contents, Leaderboard.of(contents), runner.materials.labels)
 
 
 def _loggers_of(results: Results) -> list[Logger]:
