@@ -79,25 +79,21 @@ def kept_state(told: Callable[[list[str]], None], *, allowed: tuple[str, ...] = 
         allowed: parts that the block may change.
     """
     with PROCESS_STATE:
-        yield from _kept_state(told, allowed)
-
-
-def _kept_state(told: Callable[[list[str]], None], allowed: tuple[str, ...]) -> Iterator[None]:
-    before, out, err = process_state(), sys.stdout, sys.stderr
-    sys.stdout = sys.stderr
-    try:
-        yield
-    finally:
-        sys.stdout, sys.stderr = out, err
-        changed = changed_since(before, allowed=allowed)
-        parts = _parts()
-        for name in changed:
-            with contextlib.suppress(OSError, RuntimeError, ValueError):  # what cannot be put back is told all the same
-                parts[name].put_back({**_TORCH_AT_FIRST, **before}[name])
-        if changed:
-            for seen in _witnesses:
-                seen += changed
-            told(changed)
+        before, out, err = process_state(), sys.stdout, sys.stderr
+        sys.stdout = sys.stderr
+        try:
+            yield
+        finally:
+            sys.stdout, sys.stderr = out, err
+            changed = changed_since(before, allowed=allowed)
+            parts = _parts()
+            for name in changed:
+                with contextlib.suppress(OSError, RuntimeError, ValueError):  # what cannot be put back is told too
+                    parts[name].put_back({**_TORCH_AT_FIRST, **before}[name])
+            if changed:
+                for seen in _witnesses:
+                    seen += changed
+                told(changed)
 
 
 def _parts() -> dict[str, Part]:
