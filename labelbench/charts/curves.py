@@ -33,6 +33,11 @@ class _Drawn:
         """Evaluator by evaluator; curves that start at another's value stand after those that have their own."""
         return bool(self.curve.start), self.table.title
 
+    def rows(self, dataset: str, backbone: str) -> list[Row]:
+        """Of one data set and backbone, those that were measured."""
+        here = [row for row in self.table.rows if (row.dataset, row.backbone) == (dataset, backbone)]
+        return [row for row in here if any(column.key in row.values for column in self.columns)]
+
 
 def curve_charts(board: Leaderboard) -> Iterable[Chart]:
     """A chart for all axes that some evaluator declares, for every data set and backbone with scores along them."""
@@ -64,19 +69,7 @@ def _declared(tables: Iterable[Table]) -> Iterable[_Drawn]:
 
 def _charts(board: Leaderboard, axes: Axes, unit: str, figure: str, curves: Sequence[_Drawn]) -> Iterable[Chart]:
     for dataset, backbone in sorted({(row.dataset, row.backbone) for one in curves for row in one.table.rows}):
-        rows = [
-            (
-                one,
-                [
-                    row
-                    for row in one.table.rows
-                    if (row.dataset, row.backbone) == (dataset, backbone)
-                    and any(column.key in row.values for column in one.columns)
-                ],
-            )
-            for one in curves
-        ]
-        rows = [(one, found) for one, found in rows if found]
+        rows = [(one, found) for one in curves if (found := one.rows(dataset, backbone))]
         if not rows:
             continue
         letters = sorted({row.settings for _, found in rows for row in found})
