@@ -19,7 +19,7 @@ from labelbench.running.materials import Materials
 from labelbench.runs import Numerics, RunSpec
 from labelbench.training.trainer import Trainer
 
-TESTS = Path(__file__).resolve().parent.parent / "tests" / "plugins"
+TESTS_OF_PLUGINS = Path(__file__).resolve().parent.parent / "tests" / "plugins" / "conftest.py"
 
 
 @pytest.fixture(scope="session")
@@ -37,15 +37,10 @@ def best_of() -> Callable[..., float]:
     return seconds
 
 
-@pytest.fixture(scope="session")
-def helper() -> Callable[[str], Any]:
-    """Loads a module that the tests of plugins share, by name: ``helper("official_loops")``."""
-    return _module
-
-
 @lru_cache
-def _module(name: str) -> Any:
-    spec = importlib.util.spec_from_file_location(f"tests_plugins_{name}", TESTS / f"{name}.py")
+def _tests_of_plugins() -> Any:
+    """The module that says what an evaluator is given in tests."""
+    spec = importlib.util.spec_from_file_location("tests_of_plugins", TESTS_OF_PLUGINS)
     assert spec and spec.loader
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module  # dataclasses look themselves up there
@@ -77,6 +72,6 @@ def trained(exact: Numerics) -> Callable[[str, str], Any]:
         while not trainer.done:
             trainer.step()
         trainer.finish()
-        return _module("conftest").Bench(network, network, labels, images.test, run, images)
+        return _tests_of_plugins().Bench(network, network, labels, images.test, run, images)
 
     return make

@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 import torch
 
+import official_loops as official
 from labelbench.attacks.engine import Attack, run_attack
 from labelbench.attacks.folding import folded
 from labelbench.datasets import Split
@@ -73,9 +74,9 @@ def accuracies(found: Measurement) -> np.ndarray:
 @pytest.mark.parametrize("backbone", IMAGES)
 @pytest.mark.benchmark(group="paper's grid")
 def test_the_grid_in_batches_against_one_image_at_a_time(
-    backbone: str, trained: Callable[..., Any], helper: Callable[..., Any], exact: Numerics, benchmark: Any
+    backbone: str, trained: Callable[..., Any], exact: Numerics, benchmark: Any
 ) -> None:
-    whole, official = trained(backbone, "speech"), helper("official_loops")
+    whole = trained(backbone, "speech")
     modes = {name: replace(exact, **changes) for name, changes in MODES.items()}
     benches = {name: first(whole, IMAGES[backbone], numerics) for name, numerics in modes.items()}
     decided = grid(benches["exact"]).arrays
@@ -112,13 +113,13 @@ def test_the_grid_in_batches_against_one_image_at_a_time(
 @pytest.mark.parametrize("method", ["FGSM", "PGD"])
 @pytest.mark.benchmark(group="torchattacks")
 def test_fgsm_and_pgd_of_torchattacks_on_a_category_network(
-    method: str, trained: Callable[..., Any], helper: Callable[..., Any], benchmark: Any
+    method: str, trained: Callable[..., Any], benchmark: Any
 ) -> None:
     import torchattacks
 
     batch, steps, epsilon = 128, 10, 8 / 255
     bench = trained("resnet8", "category")
-    pixels = helper("conftest").pixels_of(bench.test.images[:batch])
+    pixels = torch.from_numpy(np.array(bench.test.images[:batch])).permute(0, 3, 1, 2).float() / 255
     classes = torch.from_numpy(np.array(bench.test.classes[:batch]))
     fgsm = Attack((epsilon,), loss="cross-entropy")
     attack = fgsm if method == "FGSM" else replace(fgsm, steps=steps, step=0.25, start="random")

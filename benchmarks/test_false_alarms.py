@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import torch
 
+import defended_networks
 from labelbench.datasets import Split
 from labelbench.evaluation.scores import Measurement
 from labelbench_evaluators.attacks_adaptive import attacks_adaptive
@@ -36,13 +37,12 @@ def raised(found: Measurement) -> set[str]:
 @pytest.mark.parametrize("label", LABELS)
 @pytest.mark.benchmark(group="false alarms")
 def test_a_network_trained_on_attacked_images_keeps_half_and_raises_no_flag(
-    label: str, trained: Callable[..., Any], helper: Callable[..., Any], benchmark: Any
+    label: str, trained: Callable[..., Any], benchmark: Any
 ) -> None:
     bench, category = trained("resnet8", label), trained("resnet8", "category")
-    harden = helper("defended_networks").hardened
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        network = harden(bench.network, bench.labels, bench.images.train, 16 / 255, EPOCHS)
+        network = defended_networks.hardened(bench.network, bench.labels, bench.images.train, 16 / 255, EPOCHS)
     before = judged(bench, bench.network, category.network, "quick,eps=8")
     other = network if label == "category" else category.network
     found = benchmark.pedantic(judged, args=(bench, network, other, "strong,eps=8"), rounds=1)
@@ -60,11 +60,11 @@ def test_a_network_trained_on_attacked_images_keeps_half_and_raises_no_flag(
 @pytest.mark.parametrize("label", LABELS)
 @pytest.mark.benchmark(group="false alarms")
 def test_a_network_that_rounds_its_input_masks_its_gradients(
-    label: str, trained: Callable[..., Any], helper: Callable[..., Any], benchmark: Any
+    label: str, trained: Callable[..., Any], benchmark: Any
 ) -> None:
     bench, category = trained("resnet8", label), trained("resnet8", "category")
     masked = copy.deepcopy(bench.network)
-    masked.backbone = helper("defended_networks").Rounded(masked.backbone, step=0.5)
+    masked.backbone = defended_networks.Rounded(masked.backbone, step=0.5)
     other = masked if label == "category" else category.network
     found = benchmark.pedantic(judged, args=(bench, masked, other, "standard,eps=8+32"), rounds=1)
     print(f"\n{label}: {found.details['flags']['masked-gradients']['evidence']}", end="")
