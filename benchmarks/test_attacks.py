@@ -46,7 +46,7 @@ def first(bench: Any, count: int, numerics: Numerics) -> Any:
 
 def grid(bench: Any) -> Measurement:
     bench.parts.clear()
-    return bench.measured_by(attacks_paper(""))
+    return bench.measured_by(attacks_paper())
 
 
 def one_at_a_time(official: Any, bench: Any, attack: str) -> np.ndarray:

@@ -17,7 +17,7 @@ import torch
 import defended_networks
 from labelbench.datasets import Split
 from labelbench.evaluation.scores import Measurement
-from labelbench_evaluators.attacks_adaptive import attacks_adaptive
+from labelbench.registry import evaluator
 
 LABELS = ("category", "speech")
 FLAGS = ("overstated", "saturated-loss", "masked-gradients")
@@ -27,7 +27,7 @@ IMAGES, EPOCHS = 100, 6
 def judged(bench: Any, network: torch.nn.Module, category: torch.nn.Module, argument: str) -> Measurement:
     test = Split(bench.test.images[:IMAGES], bench.test.classes[:IMAGES])
     found = replace(bench, network=network, category=category, test=test, parts={}, reports=[])
-    return found.measured_by(attacks_adaptive(argument))
+    return found.measured_by(evaluator(f"attacks-adaptive:{argument}"))
 
 
 def raised(found: Measurement) -> set[str]:
