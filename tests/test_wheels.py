@@ -108,7 +108,7 @@ def test_the_example_is_built_installed_found_checked_and_run(fresh: Fresh) -> N
     fresh.install(plugin)
     assert is_installed_from_its_wheel(fresh, "labelbench_example")
     listed = fresh.run("labelbench", "list")
-    assert listed.count("labelbench-example 0.1.0") == 9, listed  # five names and four plugins
+    assert listed.count("labelbench-example 0.1.0") == 8, listed  # four names and four plugins
     for line in commands_of(plugin):
         fresh.run("bash", "-c", line, cwd=plugin)
     names = [
