@@ -61,9 +61,9 @@ class Case:
         encoding: of standard output.
         closed: whether standard output is closed.
         largest_file: bytes that a file may have, as on a disk that is full; 0 for no limit.
-        memory: bytes of memory that a process of its own may have; 0 for no limit and this process.
         clean: results folder of a clean run; numbers of ``results`` are compared with it after a success.
         results: results folder of the command.
+        memory: bytes that a process of its own may have; 0 for no limit, and this process.
     """
 
     what: str
@@ -72,9 +72,9 @@ class Case:
     encoding: str = "utf-8"
     closed: bool = False
     largest_file: int = 0
-    memory: int = 0
     clean: Path | None = None
     results: Path | None = None
+    memory: int = 0
 
 
 @dataclass
