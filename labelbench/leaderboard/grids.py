@@ -125,11 +125,12 @@ def grid(table: Table, most_columns: int = MOST_COLUMNS, detail: Detail = Detail
 
 def notes_of(table: Table) -> list[str]:
     """What must be known about rows and cells, each said once."""
-    lines: dict[str, None] = {}
+    by_place: dict[tuple[str, str], list[str]] = {}
     for row in table.rows:
-        where = " ".join(part for part in (row.dataset, row.backbone, row.name) if part)
+        where = " ".join(part for part in (row.dataset, row.backbone) if part)
         for note in row.notes:
-            lines[f"{where}: {note}"] = None
+            by_place.setdefault((where, note), []).append(row.name)
+    lines = {f"{where} {', '.join(dict.fromkeys(names))}: {note}": None for (where, note), names in by_place.items()}
     by_note: dict[tuple[str, str], list[str]] = {}
     for row in table.rows:
         for column in table.columns:

@@ -231,9 +231,14 @@ def _remarks_on_images(records: Iterable[Record]) -> list[str]:
     return list(found)
 
 
+# Notes of one value that are said, of as many as it has seeds.
+_NOTES = 2
+
+
 def _value(scores: Mapping[int, Score], unit: str) -> Value:
     known = {seed: score.value for seed, score in scores.items() if score.value is not None}
-    notes = dict.fromkeys(score.note for score in scores.values() if score.note)
+    notes = list(dict.fromkeys(score.note for score in scores.values() if score.note))
+    notes[_NOTES:] = [f"and {more} more like it"] if (more := len(notes[_NOTES:])) else []
     numbers = list(known.values())
     counts = [scores[seed].count for seed in known]
     step = 0.0
