@@ -134,7 +134,14 @@ def _table_facts(table: Table) -> dict[str, Any]:
 
 
 def _row_facts(row: Row) -> dict[str, Any]:
-    values = {key: {**asdict(value), "interval_of": value.interval_of} for key, value in row.values.items()}
+    values = {
+        key: {
+            **{name: part for name, part in asdict(value).items() if name != "notes"},
+            "note": value.note,
+            "interval_of": value.interval_of,
+        }
+        for key, value in row.values.items()
+    }
     return {**asdict(row), "values": values}
 
 

@@ -10,6 +10,8 @@ from labelbench.leaderboard.reported import Reported
 from labelbench.leaderboard.standings import Difference
 from labelbench.results.tables import Column, Row, Table, Value, shown_number
 
+# A value of many seeds may have a note of each; exports have them all.
+_NOTES_OF_ONE = 2
 _FLAGS = "flags are findings about the row; the notes of the evaluator's table say what was measured"
 # A table of more columns than this is turned, since no page is as wide.
 MOST_COLUMNS = 16
@@ -135,8 +137,10 @@ def notes_of(table: Table) -> list[str]:
     for row in table.rows:
         for column in table.columns:
             value = row.values.get(column.key)
-            if value and value.note:
-                by_note.setdefault((column.score, value.note), []).append(f"{row.dataset} {row.name}")
+            if value and value.notes:
+                first, more = value.notes[:_NOTES_OF_ONE], len(value.notes[_NOTES_OF_ONE:])
+                note = "; ".join([*first, *([f"and {more} more like it"] if more else [])])
+                by_note.setdefault((column.score, note), []).append(f"{row.dataset} {row.name}")
     for (score, note), labels in by_note.items():
         lines[f"{score}: {note} ({', '.join(dict.fromkeys(labels))})"] = None
     return [*lines, *([_FLAGS] if any(row.flags for row in table.rows) else [])]

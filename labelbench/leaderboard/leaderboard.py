@@ -231,14 +231,8 @@ def _remarks_on_images(records: Iterable[Record]) -> list[str]:
     return list(found)
 
 
-# Notes of one value that are said, of as many as it has seeds.
-_NOTES = 2
-
-
 def _value(scores: Mapping[int, Score], unit: str) -> Value:
     known = {seed: score.value for seed, score in scores.items() if score.value is not None}
-    notes = list(dict.fromkeys(score.note for score in scores.values() if score.note))
-    notes[_NOTES:] = [f"and {more} more like it"] if (more := len(notes[_NOTES:])) else []
     numbers = list(known.values())
     counts = [scores[seed].count for seed in known]
     step = 0.0
@@ -258,7 +252,7 @@ def _value(scores: Mapping[int, Score], unit: str) -> Value:
         std=standard_deviation(numbers),
         seeds=tuple(known),
         interval=interval,
-        note="; ".join(notes),
+        notes=tuple(dict.fromkeys(score.note for score in scores.values() if score.note)),
         numbers=tuple(numbers),
         step=step,
         count=min((count for count in counts if count is not None), default=None),

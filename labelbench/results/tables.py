@@ -43,7 +43,7 @@ class Value:
         std: sample standard deviation over them, None with fewer than two.
         seeds: the seeds that have a value, rising.
         interval: 95 %: Student's t over the seeds, or, with a single seed, that of the score over the test images.
-        note: why there is no value, or what must be known about it.
+        notes: why seeds have no value, or what must be known about them, each once.
         numbers: the value of each seed, in the order of ``seeds``.
         step: the smallest difference that two seeds can have, 0 if there is none: a share of 50 images comes in steps
             of 0.02.
@@ -56,11 +56,16 @@ class Value:
     std: float | None
     seeds: tuple[int, ...]
     interval: tuple[float, float] | None
-    note: str
+    notes: tuple[str, ...] = ()
     numbers: tuple[float, ...] = ()
     step: float = 0.0
     best: bool = False
     count: int | None = None
+
+    @property
+    def note(self) -> str:
+        """All notes as one text."""
+        return "; ".join(self.notes)
 
     @property
     def by_seed(self) -> dict[int, float]:

@@ -78,6 +78,15 @@ def test_every_export_of_a_published_folder_is_the_same_twice(name: str) -> None
     assert read_back(to_csv(one)) == values_of(one)
 
 
+def test_exports_have_the_note_of_every_seed_and_pages_the_first_two() -> None:
+    board = Leaderboard.of(read(Results(PUBLISHED / "digits-quick")))
+    lines = csv.DictReader(io.StringIO(to_csv(board)))
+    (note,) = (one["note"] for one in lines if (one["label"], one["score"]) == ("constant", "epochs-to-50%"))
+    assert note.count("never reached") == 10
+    (line,) = (line for line in to_markdown(first_alone(board)).splitlines() if line.endswith("few constant)"))
+    assert line.count("never reached") == 2 and "and 8 more like it" in line
+
+
 def test_an_unknown_format_is_named(board: Leaderboard) -> None:
     with pytest.raises(UnknownName, match="did you mean markdown"):
         export(board, "markdwn")

@@ -104,7 +104,7 @@ def test_a_perfect_correlation_of_few_labels_has_a_wide_interval() -> None:
 
 def labels_and_outcomes(count: int) -> list[Table]:
     def value(number: float) -> Value:
-        return Value(number, None, (0,), None, "", (number,))
+        return Value(number, None, (0,), None, (), (number,))
 
     alone = [Row("d", "", f"l{index}", "", (), {"s/entropy": value(index)}) for index in range(count)]
     trained = [Row("d", "b", f"l{index}", "a", (0,), {"e/score": value(-index)}) for index in range(count)]
