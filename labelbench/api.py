@@ -66,7 +66,7 @@ def run(
         test_images: how many test images are measured, drawn evenly over classes, or ``"all"``.
         numerics: ``"exact"`` or ``"fast"``.
         device: ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"mps"``.
-        threads: threads on a CPU; None for all cores, divided among ``jobs``.
+        threads: threads on a CPU; None for ``OMP_NUM_THREADS`` or all cores, divided among ``jobs``.
         compiled: whether fast numerics compile networks; None where it is known to pay.
         jobs: processes that train and measure at the same time. With more than one, a script must keep its own work
             under ``if __name__ == "__main__"``, as for any use of :mod:`multiprocessing`.

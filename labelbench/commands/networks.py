@@ -55,7 +55,7 @@ def export(folder: Path, form: str, output: Path, **asked: Any) -> None:
 @click.option("--test-images", type=int, help="Measure this many test images, drawn evenly over classes.")
 @click.option("--numerics", default="exact", show_default=True, metavar="exact|fast")
 @click.option("--device", default="auto", show_default=True, metavar="auto|cpu|cuda|mps")
-@click.option("--threads", type=int, help="Threads on a CPU (default: all cores).")
+@click.option("--threads", type=int, help="Threads on a CPU (default: OMP_NUM_THREADS or all cores).")
 @click.option(
     "--results",
     type=click.Path(path_type=Path),

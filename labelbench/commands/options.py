@@ -26,7 +26,7 @@ claims_option = click.option(
 format_option = click.option(
     "--format", "form", metavar="markdown|csv|json|latex|html", help="Print text in this format."
 )
-threads_option = click.option("--threads", type=int, help="Threads on a CPU (default: all cores).")
+threads_option = click.option("--threads", type=int, help="Threads on a CPU (default: OMP_NUM_THREADS or all cores).")
 dry_run_option = click.option("--dry-run", is_flag=True, help="Say what would be trained and stop.")
 
 

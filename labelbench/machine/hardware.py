@@ -21,6 +21,12 @@ def usable_cores() -> int:
     return os.cpu_count() or 1
 
 
+def threads_for(jobs: int) -> int:
+    """Threads of one of ``jobs`` processes: as ``OMP_NUM_THREADS`` says for every program, else its share of the cores."""
+    asked = os.environ.get("OMP_NUM_THREADS", "").strip()
+    return int(asked) if asked.isdecimal() and int(asked) else max(1, usable_cores() // jobs)
+
+
 def has_cuda() -> bool:
     """Whether an NVIDIA driver answers with at least one device, and torch is not its CPU build."""
     return cuda_capability() is not None

@@ -23,7 +23,7 @@ from labelbench.machine.hardware import (
     has_matrix_tiles,
     has_mps,
     processor,
-    usable_cores,
+    threads_for,
 )
 from labelbench.runs import NUMERICS_MODES, Numerics
 
@@ -44,7 +44,8 @@ def resolve_numerics(
             those that it starts, to what all x86 processors have.
         device: one of :data:`DEVICES`; ``"auto"`` takes CUDA, then MPS, then the CPU. ``"cuda"`` uses all GPUs that
             are visible and ``"cuda:1"`` one of them, from now on in this process.
-        threads: threads on a CPU, or None for all cores that this process may use, divided among ``jobs``.
+        threads: threads on a CPU, or None for as many as ``OMP_NUM_THREADS`` says, else for all cores that this process
+            may use, divided among ``jobs``.
         jobs: processes that work at the same time.
         compiled: whether ``"fast"`` compiles networks; None where :func:`pays_to_compile` says so.
 
@@ -80,7 +81,7 @@ def resolve_numerics(
         device=chosen,
         precision=native_precision(chosen) if fast else "float32",
         # The number of threads counts for the bits: what every machine has is one.
-        threads=(threads or (1 if mode == "portable" else max(1, usable_cores() // jobs))) if chosen == "cpu" else 0,
+        threads=(threads or (1 if mode == "portable" else threads_for(jobs))) if chosen == "cpu" else 0,
         compiled=fast and (pays_to_compile(chosen) if compiled is None else compiled),
     )
 

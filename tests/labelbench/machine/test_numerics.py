@@ -4,15 +4,14 @@ import pytest
 import torch
 
 from labelbench.errors import InputError, MachineError
-from labelbench.machine import numerics
-from labelbench.machine.hardware import has_cuda, usable_cores
+from labelbench.machine import hardware, numerics
+from labelbench.machine.hardware import has_cuda
 from labelbench.machine.numerics import numerics_in_force, resolve_numerics
 from labelbench.runs import Numerics
 
 
 def test_numerics_are_resolved_from_wishes_and_machine() -> None:
     assert resolve_numerics("exact", "cpu", 3) == Numerics("exact", "cpu", "float32", 3, False)
-    assert resolve_numerics("exact", "cpu", None).threads == usable_cores()
     assert resolve_numerics("exact", "auto", 1).device == (
         "cuda" if has_cuda() else resolve_numerics("exact", "auto", 1).device
     )
@@ -20,7 +19,9 @@ def test_numerics_are_resolved_from_wishes_and_machine() -> None:
 
 def machine_with(monkeypatch: pytest.MonkeyPatch, **has: object) -> None:
     facts = {"has_cuda": False, "has_mps": False, "cuda_capability": None, "has_bfloat16_units": False}
-    facts |= {"has_matrix_tiles": False, "cpp_compiler": "g++", "usable_cores": 8} | has
+    facts |= {"has_matrix_tiles": False, "cpp_compiler": "g++"} | has
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    monkeypatch.setattr(hardware, "usable_cores", lambda: 8)
     for name, value in facts.items():
         monkeypatch.setattr(numerics, name, lambda value=value: value)
 
@@ -58,6 +59,16 @@ def test_threads_are_divided_among_jobs(monkeypatch: pytest.MonkeyPatch) -> None
     assert resolve_numerics("exact", "cpu", None, jobs=3).threads == 2
     assert resolve_numerics("exact", "cpu", None, jobs=20).threads == 1
     assert resolve_numerics("exact", "cpu", 5, jobs=3).threads == 5
+
+
+@pytest.mark.parametrize(("said", "expected"), [("3", 3), (" 16 ", 16), ("0", 8), ("many", 8), ("", 8)])
+def test_threads_are_those_that_the_environment_asks_every_program_for(
+    monkeypatch: pytest.MonkeyPatch, said: str, expected: int
+) -> None:
+    machine_with(monkeypatch)
+    monkeypatch.setenv("OMP_NUM_THREADS", said)
+    assert resolve_numerics("exact", "cpu", None).threads == expected
+    assert resolve_numerics("exact", "cpu", 2).threads == 2
 
 
 def test_who_asks_for_compiled_networks_gets_them_or_a_reason(monkeypatch: pytest.MonkeyPatch) -> None:
