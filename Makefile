@@ -4,15 +4,22 @@ SUITE ?= quick
 ARGS ?=
 BIN = .venv/bin
 
-.PHONY: benchmark docs run test
+.PHONY: benchmark docs run style test tests types
 
 run: .venv/installed
 	$(BIN)/labelbench run --suite $(SUITE) --jobs 2 --threads 1 $(ARGS)
 
-test: .venv/installed-dev
+test: style
+	$(MAKE) --no-print-directory --jobs=2 types tests
+
+style: .venv/installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+
+types: .venv/installed-dev
 	$(BIN)/mypy
+
+tests: .venv/installed-dev
 	$(BIN)/python -m pytest -n auto --dist worksteal $(ARGS)
 	$(BIN)/python -m pytest -p no:xdist --doctest-modules labelbench
 
