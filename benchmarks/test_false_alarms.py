@@ -17,7 +17,7 @@ import torch
 import defended_networks
 from labelbench.datasets import Split
 from labelbench.evaluation.scores import Measurement
-from labelbench.registry import evaluator
+from labelbench.plugins.lookup import evaluator
 
 LABELS = ("category", "speech")
 FLAGS = ("overstated", "saturated-loss", "masked-gradients")

@@ -13,7 +13,7 @@ import pytest
 from scipy import ndimage
 
 from labelbench.datasets import Dataset
-from labelbench.registry import find_dataset, label
+from labelbench.plugins.lookup import find_dataset, label
 from labelbench_labels.matrices import composition
 from labelbench_labels.recordings import shipped
 

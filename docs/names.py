@@ -31,7 +31,7 @@ def _table(kind: str) -> str:
 
 
 def _scores(names: list[str]) -> str:
-    from labelbench.registry import evaluator
+    from labelbench.plugins.lookup import evaluator
 
     parts = []
     for name in names:

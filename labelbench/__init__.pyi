@@ -1,7 +1,7 @@
 """The public names and where they are defined: what type checkers see, and what is loaded when a name is first used."""
 
 from .api import load_results as load_results, run as run
-from .arguments import Between as Between, LabelName as LabelName, Rest as Rest
+from .plugins.arguments import Between as Between, LabelName as LabelName, Rest as Rest
 from .attacks.attack import Attack as Attack, AttackResult as AttackResult
 from .attacks.engine import run_attack as run_attack
 from .attacks.folding import folded as folded
@@ -31,7 +31,7 @@ from .evaluation.shown import (
 )
 from .exchange.loading import load_network as load_network
 from .exchange.measuring import measure as measure
-from .hookspecs import hookimpl as hookimpl
+from .plugins.hookspecs import hookimpl as hookimpl
 from .images.dividing import divided as divided
 from .images.fitting import ImageFit as ImageFit
 from .images.folders import ImageFolder as ImageFolder
@@ -43,7 +43,7 @@ from .leaderboard.records import ScoreRecord as ScoreRecord, ScoreTable as Score
 from .networks import Network as Network
 from .optimizers import SGD as SGD, Muon as Muon
 from .recipes import Recipe as Recipe
-from .registry import find_dataset as find_dataset, label as label
+from .plugins.lookup import find_dataset as find_dataset, label as label
 from .runs import RunSpec as RunSpec, derived_seed as derived_seed
 from .settings import Settings as Settings, current_settings as current_settings
 from .suite import Suite as Suite

@@ -110,7 +110,7 @@ def run(
     in_force = settings or current_settings()
     arrays = in_force.arrays
     if isinstance(labels, Mapping):
-        from labelbench.arrays import kept_arrays
+        from labelbench.plugins.arrays import kept_arrays
 
         arrays = kept_arrays(labels, _folder_of(chosen, results).large_files / "labels")
     with use_settings(replace(in_force, log=named or in_force.log, arrays=arrays)):

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import product
 
 from labelbench.errors import InputError, UnknownName
-from labelbench.registry import evaluator_here
+from labelbench.plugins.lookup import evaluator_here
 from labelbench.results.conditions import conditions_of
 from labelbench.results.grouping import newest_versions
 from labelbench.results.records import Record

@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from labelbench.machine.hardware import cpp_compiler, has_cuda, has_mps, processor, usable_cores
-from labelbench.plugins import plugins
+from labelbench.plugins.discovery import plugins
 from labelbench.settings import current_settings
 
 _VERSIONS = ("labelbench", "torch", "numpy", "timm", "torchvision")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from labelbench.errors import ConflictError, InputError
-from labelbench.registry import find_dataset
+from labelbench.plugins.lookup import find_dataset
 from labelbench.results.conditions import conditions_of
 from labelbench.results.grouping import newest_versions
 from labelbench.results.reading import read

@@ -12,7 +12,7 @@ from labelbench.authoring.findings import Report
 from labelbench.authoring.process_watch import ProcessWatch, changes, watched_state
 from labelbench.errors import one_line
 from labelbench.networks import digest_of_weights
-from labelbench.registry import backbone
+from labelbench.plugins.lookup import backbone
 
 SIZE = (32, 32)
 _BATCH = 4

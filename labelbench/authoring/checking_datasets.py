@@ -13,7 +13,7 @@ from labelbench.authoring.process_watch import ProcessWatch, changes, watched_st
 from labelbench.datasets import Dataset
 from labelbench.images.arrays import ImageArrays, SplitArrays, fingerprint, pixel_order
 from labelbench.images.source import ImageSource
-from labelbench.registry import find_dataset
+from labelbench.plugins.lookup import find_dataset
 
 # Every command that names a data set describes it.
 _SLOW_SECONDS = 2.0

@@ -22,7 +22,7 @@ from labelbench.evaluation.context import Undeclared
 from labelbench.evaluation.evaluator import Evaluator
 from labelbench.evaluation.needs import Needs
 from labelbench.evaluation.scores import Measurement, Score
-from labelbench.registry import evaluator
+from labelbench.plugins.lookup import evaluator
 from labelbench.results.store import Results
 from labelbench.running.progress import JobListener
 from labelbench.runs import RunSpec

@@ -16,7 +16,7 @@ from labelbench.authoring.process_watch import ProcessWatch, changes, watched_st
 from labelbench.datasets import Dataset
 from labelbench.errors import InputError, one_line
 from labelbench.labels import LabelSet
-from labelbench.registry import find_dataset, label
+from labelbench.plugins.lookup import find_dataset, label
 
 SLOW_SECONDS = 10.0
 _SHADES = ("red", "amber", "golden", "lime", "green", "teal", "blue", "violet", "purple", "grey")

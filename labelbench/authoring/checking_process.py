@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from labelbench import errors
 from labelbench.authoring.findings import FAILED, FINE, Finding, in_words
 from labelbench.errors import InputError, LabelbenchError
-from labelbench.plugins import plugins
+from labelbench.plugins.discovery import plugins
 from labelbench.settings import current_settings
 
 TIME_LIMIT = 60.0

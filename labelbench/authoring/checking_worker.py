@@ -18,7 +18,7 @@ from pathlib import Path
 from labelbench.authoring.findings import Report, in_words
 from labelbench.authoring.process_watch import ProcessWatch
 from labelbench.errors import InputError, MachineError, PluginError, one_line
-from labelbench.plugins import plugins
+from labelbench.plugins.discovery import plugins
 
 # What takes long to import.
 _HEAVY = ("torch", "torchvision", "timm", "transformers", "librosa", "sklearn", "scipy", "matplotlib", "pandas")

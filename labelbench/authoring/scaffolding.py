@@ -12,10 +12,10 @@ from importlib.resources.abc import Traversable
 from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
 
-from labelbench.entries import KINDS
 from labelbench.errors import InputError, UnknownName
 from labelbench.files import disk_errors
-from labelbench.plugins import plugins
+from labelbench.plugins.discovery import plugins
+from labelbench.plugins.entries import KINDS
 
 _NAME = re.compile(r"[a-z][a-z0-9]*(?:-[a-z0-9]+)*")
 _LONGEST = 40

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from labelbench.charts.data import FEW_SEEDS, Chart, Panel, Series, ordered
 from labelbench.evaluation.shown import Axes, Curve, Section
 from labelbench.leaderboard.leaderboard import Leaderboard
-from labelbench.registry import evaluator_here, section_of
+from labelbench.plugins.lookup import evaluator_here, section_of
 from labelbench.results.tables import Column, Row, Table, Value
 
 

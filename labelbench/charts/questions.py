@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from labelbench.evaluation.shown import Headline, Section
-from labelbench.registry import evaluator_here
+from labelbench.plugins.lookup import evaluator_here
 from labelbench.results.tables import Column, Row, Table
 
 

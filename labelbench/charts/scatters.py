@@ -9,7 +9,7 @@ import numpy as np
 from labelbench.charts.data import REFERENCE, Chart, Panel, Series
 from labelbench.evaluation.scores import Arrays
 from labelbench.evaluation.shown import Scatter, Section
-from labelbench.registry import evaluator_here, section_of
+from labelbench.plugins.lookup import evaluator_here, section_of
 from labelbench.results.conditions import Conditions, conditions_of
 from labelbench.results.grouping import ambiguous_labels, group_of, identity_shown, newest_versions
 from labelbench.results.reading import Contents

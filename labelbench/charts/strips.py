@@ -12,7 +12,7 @@ import numpy as np
 from labelbench.charts.data import REFERENCE
 from labelbench.evaluation.shown import Section, Strip
 from labelbench.pictures import png_address
-from labelbench.registry import evaluator_here, section_of
+from labelbench.plugins.lookup import evaluator_here, section_of
 from labelbench.results.reading import Contents
 from labelbench.results.records import Record
 from labelbench.runs import slug

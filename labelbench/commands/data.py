@@ -14,7 +14,7 @@ from labelbench.commands.options import complete, machine_options, output_option
 from labelbench.datasets import Dataset, Images
 from labelbench.errors import InputError
 from labelbench.files import write_atomic
-from labelbench.registry import find_dataset
+from labelbench.plugins.lookup import find_dataset
 from labelbench.running.progress import Reporter
 
 

@@ -14,10 +14,10 @@ from labelbench.datasets import Dataset
 from labelbench.errors import InputError
 from labelbench.files import write_atomic
 from labelbench.labels import LabelSet
-from labelbench.plugins import plugins
-from labelbench.registry import find_dataset, label
+from labelbench.plugins.discovery import plugins
+from labelbench.plugins.lookup import find_dataset, label
+from labelbench.plugins.signatures import Signature, expanded
 from labelbench.runs import label_of_run
-from labelbench.signatures import Signature, expanded
 from labelbench.suite import Suite
 
 

@@ -17,7 +17,7 @@ from labelbench.leaderboard.data import to_wide_csv
 from labelbench.leaderboard.exports import export
 from labelbench.leaderboard.leaderboard import Leaderboard
 from labelbench.leaderboard.terminal import print_tables
-from labelbench.registry import evaluator_here
+from labelbench.plugins.lookup import evaluator_here
 from labelbench.results.reading import read
 from labelbench.results.store import no_results, results_in
 

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from labelbench.entries import KINDS as PLUGGED_KINDS
 from labelbench.errors import UnknownName
-from labelbench.plugins import plugins
+from labelbench.plugins.discovery import plugins
+from labelbench.plugins.entries import KINDS as PLUGGED_KINDS
 
 if TYPE_CHECKING:
     from rich.table import Table

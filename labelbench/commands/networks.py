@@ -74,7 +74,7 @@ def measure(checkpoint: str, dataset: str, label: str, backbone: str, **options:
     from labelbench.leaderboard.leaderboard import Leaderboard
     from labelbench.leaderboard.terminal import print_tables
     from labelbench.machine.numerics import resolve_numerics
-    from labelbench.registry import pixels_of
+    from labelbench.plugins.lookup import pixels_of
     from labelbench.results.reading import read
     from labelbench.results.store import Results
     from labelbench.running.progress import Reporter

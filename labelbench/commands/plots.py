@@ -21,7 +21,7 @@ from labelbench.commands.options import machine_options, output_option, results_
 from labelbench.errors import InputError, LabelbenchError, UnknownName
 from labelbench.files import write_atomic
 from labelbench.leaderboard.leaderboard import Leaderboard
-from labelbench.registry import find_dataset
+from labelbench.plugins.lookup import find_dataset
 from labelbench.results.reading import Contents, read
 from labelbench.results.records import Finished
 from labelbench.results.store import no_results, results_in

@@ -12,9 +12,9 @@ from labelbench.authoring.findings import FAILED, FINE, NOTED, Finding, failures
 from labelbench.authoring.scaffolding import begin_plugin
 from labelbench.commands.options import PLUGGED, complete, dry_run_option, machine_options, threads_option
 from labelbench.commands.output import error_console, output_console
-from labelbench.entries import KINDS
 from labelbench.errors import InputError, PluginError, UnknownName
-from labelbench.plugins import plugins
+from labelbench.plugins.discovery import plugins
+from labelbench.plugins.entries import KINDS
 
 _MARKS = {FINE: "ok", NOTED: "note", FAILED: "FAILED"}
 _KIND = "label|backbone|evaluator|dataset"

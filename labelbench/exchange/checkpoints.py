@@ -30,7 +30,7 @@ def load_weights(checkpoint: str | Path, network: Network) -> None:
     Args:
         checkpoint: a ``.safetensors`` file, or one of ``torch.save`` with weights alone, under our names; or
             ``official-checkpoint:FILE``, a ``*_best_model.pth`` of the paper's authors.
-        network: as :func:`labelbench.registry.backbone` and the label make it.
+        network: as :func:`labelbench.plugins.lookup.backbone` and the label make it.
 
     Raises:
         InputError: no such file, one that holds more than weights, or weights of another network.

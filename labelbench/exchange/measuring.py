@@ -19,8 +19,8 @@ from labelbench.files import write_atomic
 from labelbench.leaderboard.records import ScoreTable
 from labelbench.machine.numerics import resolve_numerics
 from labelbench.networks import Network
-from labelbench.registry import evaluator as evaluator_named
-from labelbench.registry import pixels_of
+from labelbench.plugins.lookup import evaluator as evaluator_named
+from labelbench.plugins.lookup import pixels_of
 from labelbench.results.reading import read
 from labelbench.results.records import Cell
 from labelbench.results.store import Results

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from labelbench.leaderboard.repeat import Repeat, asked_again
-from labelbench.registry import evaluator_here
+from labelbench.plugins.lookup import evaluator_here
 from labelbench.results.conditions import Conditions
 from labelbench.results.tables import Column, Flag, Row, Table, Value
 from labelbench.runs import RunSpec

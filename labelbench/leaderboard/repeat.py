@@ -11,9 +11,9 @@ from typing import Any
 from labelbench.errors import LabelbenchError
 from labelbench.evaluation.evaluator import needs_of
 from labelbench.evaluation.needs import Needs
-from labelbench.plugins import plugins
+from labelbench.plugins.discovery import plugins
+from labelbench.plugins.lookup import evaluator
 from labelbench.recipes import is_shipped
-from labelbench.registry import evaluator
 from labelbench.results.records import Cell
 from labelbench.runs import RunSpec
 from labelbench.suite import suite_names

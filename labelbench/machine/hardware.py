@@ -22,7 +22,7 @@ def usable_cores() -> int:
 
 
 def threads_for(jobs: int) -> int:
-    """Threads of one of ``jobs`` processes: as ``OMP_NUM_THREADS`` says for every program, else its share of the cores."""
+    """Threads of one of ``jobs`` processes: what ``OMP_NUM_THREADS`` says, else its share of the cores."""
     asked = os.environ.get("OMP_NUM_THREADS", "").strip()
     return int(asked) if asked.isdecimal() and int(asked) else max(1, usable_cores() // jobs)
 

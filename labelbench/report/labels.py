@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from labelbench.errors import LabelbenchError
 from labelbench.labels import LabelSet
 from labelbench.pictures import pictures_of_targets
-from labelbench.registry import find_dataset, label
+from labelbench.plugins.lookup import find_dataset, label
 from labelbench.results.grouping import ambiguous_labels, group_of, identity_shown
 from labelbench.results.records import Finished
 from labelbench.results.tables import shown_label

@@ -28,7 +28,7 @@ from labelbench.labels import LabelSet
 from labelbench.leaderboard.leaderboard import Leaderboard
 from labelbench.leaderboard.pages import READING, Section, compact, sections_of
 from labelbench.leaderboard.repeat import SUITE_FILE
-from labelbench.registry import evaluator_here
+from labelbench.plugins.lookup import evaluator_here
 from labelbench.report.charts import chart_facts, chart_sections
 from labelbench.report.findings import findings_of
 from labelbench.report.labels import build_anew, galleries

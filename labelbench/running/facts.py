@@ -8,7 +8,7 @@ from typing import Any
 
 from labelbench.datasets import Images
 from labelbench.labels import LabelSet
-from labelbench.plugins import plugins
+from labelbench.plugins.discovery import plugins
 from labelbench.runs import RunSpec
 
 

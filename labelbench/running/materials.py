@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from labelbench.datasets import Dataset, Images
 from labelbench.errors import LabelbenchError, MachineError, PluginError, Unavailable, one_line
 from labelbench.labels import LabelSet
-from labelbench.registry import backbone, find_dataset, label
+from labelbench.plugins.lookup import backbone, find_dataset, label
 from labelbench.runs import RunSpec, label_of_run
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from labelbench.evaluation.context import Context
 from labelbench.evaluation.evaluator import Evaluator, evaluated
 from labelbench.evaluation.scores import Arrays, Measurement
 from labelbench.machine.numerics import environment_facts, numerics_in_force
-from labelbench.registry import evaluator, guarded
+from labelbench.plugins.lookup import evaluator, guarded
 from labelbench.results.store import Results
 from labelbench.running.facts import image_facts, label_facts, origin, origins, when
 from labelbench.running.jobs import MeasuringJob

@@ -7,10 +7,10 @@ from contextlib import suppress
 from dataclasses import replace
 
 from labelbench.datasets import Dataset
-from labelbench.entries import IN_WORDS, KINDS
 from labelbench.errors import MachineError, PluginError, Unavailable
-from labelbench.plugins import plugins
-from labelbench.registry import check, find_dataset
+from labelbench.plugins.discovery import plugins
+from labelbench.plugins.entries import IN_WORDS, KINDS
+from labelbench.plugins.lookup import check, find_dataset
 from labelbench.suite import Suite
 
 

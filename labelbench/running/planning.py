@@ -9,8 +9,8 @@ from pathlib import Path
 from labelbench.errors import PluginError, UnknownName, one_line
 from labelbench.evaluation.evaluator import needs_of
 from labelbench.evaluation.needs import Needs
-from labelbench.plugins import plugins
-from labelbench.registry import evaluator, find_dataset, pixels_of
+from labelbench.plugins.discovery import plugins
+from labelbench.plugins.lookup import evaluator, find_dataset, pixels_of
 from labelbench.results.records import Cell
 from labelbench.results.store import Results, failure_file
 from labelbench.running.names import named_once

@@ -11,7 +11,7 @@ from typing import Any
 from labelbench.errors import ConflictError, InputError, MachineError, PluginError
 from labelbench.evaluation.evaluator import Evaluator
 from labelbench.files import damaged, read_json
-from labelbench.registry import evaluator
+from labelbench.plugins.lookup import evaluator
 from labelbench.results.store import Results
 from labelbench.running.materials import Materials
 from labelbench.running.planning import Plan

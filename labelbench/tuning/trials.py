@@ -9,8 +9,8 @@ from pathlib import Path
 
 from labelbench.errors import InputError
 from labelbench.files import damaged, read_json
+from labelbench.plugins.lookup import pixels_of
 from labelbench.recipes import Recipe, changed_recipe
-from labelbench.registry import pixels_of
 from labelbench.results.store import Results
 from labelbench.running.planning import Plan, plan_of_trainings
 from labelbench.runs import Numerics, RunSpec

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from labelbench.datasets import Dataset, Split
 from labelbench.errors import InputError, PluginError, UnknownName
 from labelbench.images.source import ImageSource
-from labelbench.registry import find_dataset
+from labelbench.plugins.lookup import find_dataset
 from labelbench.settings import use_settings
 
 NAMES = ("cat", "dog")

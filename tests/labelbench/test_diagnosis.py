@@ -12,8 +12,8 @@ import pytest
 
 from labelbench.cli import COMMANDS, cli
 from labelbench.diagnosis import diagnosis
-from labelbench.entries import Broken, Origin
-from labelbench.plugins import plugins
+from labelbench.plugins.discovery import plugins
+from labelbench.plugins.entries import Broken, Origin
 from labelbench.settings import current_settings, use_settings
 
 

@@ -18,7 +18,7 @@ from labelbench.evaluation.needs import Needs
 from labelbench.evaluation.scores import Measurement
 from labelbench.labels import LabelSet
 from labelbench.networks import Network
-from labelbench.registry import find_dataset
+from labelbench.plugins.lookup import find_dataset
 from labelbench.runs import RunSpec
 from labelbench.training.result import Trained
 

@@ -20,8 +20,8 @@ from labelbench.attacks.engine import Attack, run_attack
 from labelbench.errors import InputError
 from labelbench.evaluation.scores import Measurement
 from labelbench.optimizers import SGD
+from labelbench.plugins.lookup import evaluator
 from labelbench.recipes import Recipe
-from labelbench.registry import evaluator
 from labelbench.runs import RunSpec
 from labelbench_evaluators import attack_search
 from labelbench_evaluators.attack_libraries import Classifier

@@ -14,7 +14,7 @@ import torch
 import official_loops as official
 from labelbench.errors import InputError
 from labelbench.evaluation.scores import Measurement
-from labelbench.registry import evaluator
+from labelbench.plugins.lookup import evaluator
 from labelbench.runs import Numerics
 from labelbench_evaluators.attack_protocols import EPSILONS, PROTOCOLS, paper_targets
 from labelbench_evaluators.attacks_paper import attacks_paper

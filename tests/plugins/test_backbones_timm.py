@@ -16,7 +16,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from labelbench import Images, InputError, LabelSet, MachineError, RunSpec, Split, UnknownName, current_settings
-from labelbench.registry import backbone, check
+from labelbench.plugins.lookup import backbone, check
 from labelbench.results.store import Results
 from labelbench.running.planning import plan
 from labelbench.runs import Numerics

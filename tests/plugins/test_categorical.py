@@ -8,7 +8,7 @@ import torch
 
 from labelbench import InputError, UnknownName, label
 from labelbench.datasets import Dataset
-from labelbench.registry import find_dataset
+from labelbench.plugins.lookup import find_dataset
 from labelbench_labels.categorical import register_labels
 
 LABELS = register_labels()

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from labelbench.errors import InputError, Unavailable
-from labelbench.registry import find_dataset
+from labelbench.plugins.lookup import find_dataset
 from labelbench.settings import Settings, use_settings
 
 ARCHIVE = "cifar-10-python.tar.gz"

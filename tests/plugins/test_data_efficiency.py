@@ -18,8 +18,8 @@ from rich.console import Console
 
 from labelbench import InputError, RunSpec, split_indices
 from labelbench.optimizers import SGD
+from labelbench.plugins.lookup import evaluator
 from labelbench.recipes import Recipe
-from labelbench.registry import evaluator
 from labelbench.results.reading import read
 from labelbench.results.store import Results
 from labelbench.running.planning import Plan, plan

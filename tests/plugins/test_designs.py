@@ -7,7 +7,7 @@ import pytest
 
 from labelbench import InputError, LabelSet, label
 from labelbench.datasets import Dataset
-from labelbench.registry import find_dataset
+from labelbench.plugins.lookup import find_dataset
 
 CIFAR10 = find_dataset("cifar10")
 CIFAR100 = find_dataset("cifar100")

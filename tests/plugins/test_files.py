@@ -13,7 +13,7 @@ import pytest
 
 from labelbench import InputError, LabelSet, label
 from labelbench.datasets import Dataset
-from labelbench.registry import find_dataset
+from labelbench.plugins.lookup import find_dataset
 
 DIGITS = find_dataset("digits")
 

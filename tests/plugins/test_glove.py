@@ -18,7 +18,7 @@ from hypothesis.extra.numpy import arrays
 
 from labelbench import InputError, LabelSet, MachineError, Unavailable, UnknownName, label
 from labelbench.datasets import Dataset
-from labelbench.registry import find_dataset
+from labelbench.plugins.lookup import find_dataset
 from labelbench_labels import glove as glove_module
 from labelbench_labels.glove import VECTORS, Glove
 from labelbench_labels.text import register_labels

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from labelbench import Context, LabelSet, Measurement, Needs, RunSpec
-from labelbench.registry import find_dataset
+from labelbench.plugins.lookup import find_dataset
 from labelbench_evaluators.label_statistics import (
     effective_rank,
     entropy_256,

@@ -9,7 +9,7 @@ import pytest
 
 from labelbench import InputError, label
 from labelbench.datasets import Dataset
-from labelbench.registry import find_dataset
+from labelbench.plugins.lookup import find_dataset
 from labelbench_labels.matrices import composition, register_labels
 
 LABELS = register_labels()

@@ -13,7 +13,7 @@ import pytest
 
 from labelbench import InputError, Unavailable, UnknownName
 from labelbench.datasets import Dataset
-from labelbench.registry import find_dataset
+from labelbench.plugins.lookup import find_dataset
 from labelbench_labels.official import official, official_as_released, published, superclass_order
 
 CIFAR10 = find_dataset("cifar10")

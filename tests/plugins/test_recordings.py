@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from labelbench import InputError, MachineError
-from labelbench.registry import find_dataset
+from labelbench.plugins.lookup import find_dataset
 from labelbench_labels import recordings
 from labelbench_labels.recordings import from_folder, manifest, read_audio, shipped
 from labelbench_labels.spectrograms import spectrogram

@@ -13,7 +13,7 @@ import soundfile
 
 from labelbench import InputError, LabelSet, Unavailable, UnknownName, label
 from labelbench.datasets import Dataset
-from labelbench.registry import find_dataset
+from labelbench.plugins.lookup import find_dataset
 from labelbench_labels import recordings
 from labelbench_labels.espeak import VOICE
 from labelbench_labels.spectrograms import PIPELINE, shuffle_time

@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from labelbench.authoring.scaffolding import begin_plugin
-from labelbench.entries import KINDS
 from labelbench.errors import InputError, MachineError, UnknownName
+from labelbench.plugins.entries import KINDS
 
 Command = Callable[..., subprocess.CompletedProcess[str]]
 

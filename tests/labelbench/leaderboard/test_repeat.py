@@ -22,9 +22,9 @@ from labelbench.leaderboard.repeat import SUITE_FILE, Repeat, repeats_of
 from labelbench.machine.hardware import cpp_compiler
 from labelbench.machine.numerics import resolve_numerics
 from labelbench.optimizers import SGD, Muon
-from labelbench.plugins import plugins
+from labelbench.plugins.discovery import plugins
+from labelbench.plugins.lookup import evaluator
 from labelbench.recipes import RECIPES, Recipe
-from labelbench.registry import evaluator
 from labelbench.report.summary import claim_views
 from labelbench.results.reading import read
 from labelbench.results.records import Cell

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from labelbench.networks import Network
-from labelbench.registry import backbone
+from labelbench.plugins.lookup import backbone
 from labelbench.running.memory import Memory, needed_memory
 
 

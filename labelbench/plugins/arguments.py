@@ -23,7 +23,7 @@ class Between:
     """Beside the type of an argument that is a number: the lowest and the highest that it may be, both included.
 
     >>> def provide(dataset, dimension: Annotated[int, Between(1, 100)]): ...
-    >>> from labelbench.signatures import Signature
+    >>> from labelbench.plugins.signatures import Signature
     >>> Signature.of(provide, ("dataset",)).read("label normal", "normal", "0")
     Traceback (most recent call last):
     labelbench.errors.InputError: label normal:0: dimension is '0'; expected a whole number from 1 to 100
@@ -40,7 +40,7 @@ class Rest:
     """Beside the type of a positional argument: its value may hold commas, up to arguments that follow with their keys.
 
     >>> def provide(dataset, path: Annotated[Path, Rest], *, flip: bool = True): ...
-    >>> from labelbench.signatures import Signature
+    >>> from labelbench.plugins.signatures import Signature
     >>> Signature.of(provide, ("dataset",)).read("data set folder", "folder", "a,b,flip=no")
     {'path': PosixPath('a,b'), 'flip': False}
     """

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from labelbench.errors import UnknownName
-from labelbench.signatures import Signature
+from labelbench.plugins.signatures import Signature
 
 CORE = "labelbench"
 # hook -> (kind of thing it registers, what each registered function is given before its arguments)

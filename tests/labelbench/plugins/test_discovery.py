@@ -13,13 +13,13 @@ from textwrap import dedent
 
 import pytest
 
-from labelbench.entries import Broken, Entry, Origin, Plugins
 from labelbench.errors import UnknownName
+from labelbench.plugins.entries import Broken, Entry, Origin, Plugins
 
 LOOK = """
 import json, signal
 signal.signal(signal.SIGINT, signal.SIG_IGN)
-from labelbench.plugins import plugins
+from labelbench.plugins.discovery import plugins
 found = plugins()
 print(json.dumps({
     "names": {kind: {name: str(entry.origin) for name, entry in getattr(found, kind).items()}

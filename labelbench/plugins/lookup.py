@@ -10,15 +10,15 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from labelbench.datasets import Dataset
-from labelbench.entries import Entry
 from labelbench.errors import LabelbenchError, PluginError, Unavailable, one_line
 from labelbench.evaluation.evaluator import Evaluator
 from labelbench.evaluation.shown import Section
 from labelbench.interrupts import is_the_users
 from labelbench.labels import LabelSet
 from labelbench.machine.process_state import kept_state
-from labelbench.plugins import plugins
-from labelbench.signatures import expanded
+from labelbench.plugins.discovery import plugins
+from labelbench.plugins.entries import Entry
+from labelbench.plugins.signatures import expanded
 
 if TYPE_CHECKING:
     from torch import nn

@@ -14,13 +14,13 @@ from types import MappingProxyType
 
 import pluggy
 
-from labelbench import hookspecs
-from labelbench.entries import CORE, HOOKS, Broken, Entry, Origin, Plugins
 from labelbench.errors import InputError, PluginError, one_line
 from labelbench.interrupts import is_the_users
 from labelbench.machine.process_state import kept_state
+from labelbench.plugins import hookspecs
+from labelbench.plugins.entries import CORE, HOOKS, Broken, Entry, Origin, Plugins
+from labelbench.plugins.signatures import Signature
 from labelbench.settings import current_settings
-from labelbench.signatures import Signature
 
 GROUP = "labelbench"
 
@@ -40,7 +40,7 @@ def plugins() -> Plugins:
 
 @lru_cache(maxsize=16)
 def _with_arrays(selection: str | None, arrays: tuple[tuple[str, Path], ...]) -> Plugins:
-    from labelbench.arrays import ArrayLabel
+    from labelbench.plugins.arrays import ArrayLabel
 
     found = _load(selection)
     for name, _ in arrays:

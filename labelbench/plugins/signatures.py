@@ -14,8 +14,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
-from labelbench.arguments import Argument, argument_of
 from labelbench.errors import InputError, PluginError, UnknownName
+from labelbench.plugins.arguments import Argument, argument_of
 
 
 @dataclass(frozen=True)

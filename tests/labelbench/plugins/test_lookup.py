@@ -10,7 +10,7 @@ import pytest
 
 import labelbench
 from labelbench.errors import UnknownName
-from labelbench.registry import backbone, evaluator, find_dataset, label
+from labelbench.plugins.lookup import backbone, evaluator, find_dataset, label
 
 BAD = """
 import os
@@ -95,7 +95,7 @@ ANSWERS = {
 LOOK = """
 import json, signal
 from labelbench.machine.process_state import process_state
-from labelbench.registry import *
+from labelbench.plugins.lookup import *
 signal.signal(signal.SIGINT, signal.SIG_IGN)
 digits, answers = find_dataset("digits"), {}
 import torch

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labelbench.arguments import Between, LabelName, Rest, SeedOfRun
 from labelbench.errors import InputError, LabelbenchError, PluginError, UnknownName
-from labelbench.plugins import plugins
-from labelbench.signatures import Signature, expanded
+from labelbench.plugins.arguments import Between, LabelName, Rest, SeedOfRun
+from labelbench.plugins.discovery import plugins
+from labelbench.plugins.signatures import Signature, expanded
 
 if TYPE_CHECKING:
     from labelbench.datasets import Dataset
