@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from labelbench.claims.claim import Claim, Claims, Comparison
 from labelbench.claims.correlations import labels_alone
-from labelbench.results.spread import p_any
+from labelbench.results.spread import p_any, seeds_to_decide, seeds_to_show_any
 from labelbench.results.tables import Row, Table
 
 HOLDS_AT = 0.025
@@ -60,8 +60,8 @@ class Found:
     evidence: list[str] = field(default_factory=list)
     against: list[float] = field(default_factory=list)
     held: int = 0
-    # Of cells that decide nothing yet: whether the mean is where the claim has it, and how many seeds would decide.
-    open_cells: list[tuple[bool, int | None]] = field(default_factory=list)
+    # Of each pair's cell: how far the mean lies where the claim has it, its spread, and the level at which it holds.
+    spreads: list[tuple[float, float, float]] = field(default_factory=list)
     # Things by the reason for which nothing follows from them.
     missing: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     nothing: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
@@ -84,14 +84,15 @@ class Found:
 
     def _seeds_in_words(self) -> str:
         """How many seeds would decide, if spread and differences stay as they are; nothing if no number would."""
-        # One cell that is false contradicts a claim, and all must hold for it to be reproduced.
-        wrong = [seeds for right_side, seeds in self.open_cells if not right_side and seeds]
-        right = [seeds for right_side, seeds in self.open_cells if right_side]
-        if wrong:
-            return f"; with the present spread {min(wrong)} seeds would contradict it"
+        wrong = [(-ahead, spread) for ahead, spread, _ in self.spreads if ahead < 0]
+        against = seeds_to_show_any(wrong, len(self.against), HOLDS_AT)
+        if against:
+            return f"; with the present spread {against} seeds would contradict it"
+        # All must hold for it to be reproduced.
+        right = [seeds_to_decide(*each) for each in self.spreads]
         if right and all(right):
             return f"; with the present spread {max(filter(None, right))} seeds would reproduce it"
-        return "; with the present spread no number of seeds below 1,000 would decide" if self.open_cells else ""
+        return "; with the present spread no number of seeds below 1,000 would decide" if self.spreads else ""
 
 
 def asked(comparison: Comparison) -> str:

@@ -15,7 +15,6 @@ from labelbench.results.spread import (
     p_above,
     p_below,
     p_equivalent,
-    seeds_to_decide,
     standard_deviation,
     t_interval,
 )
@@ -118,11 +117,9 @@ def _cell(comparison: Comparison, key: str, unit: str, numbers: Sequence[float],
     found.held += holds
     found.against.append(against)
     mean = statistics.fmean(numbers)
-    if not holds and against > HOLDS_AT:
-        ahead = margin - abs(mean) if comparison.kind == "equivalent" else mean - margin
-        spread = max(standard_deviation(numbers) or 0.0, least)
-        level = 1 - 2 * (EQUIVALENT_AT if comparison.kind == "equivalent" and ahead > 0 else HOLDS_AT)
-        found.open_cells.append((ahead > 0, seeds_to_decide(abs(ahead), spread, level)))
+    ahead = margin - abs(mean) if comparison.kind == "equivalent" else mean - margin
+    level = 1 - 2 * (EQUIVALENT_AT if comparison.kind == "equivalent" else HOLDS_AT)
+    found.spreads.append((ahead, max(standard_deviation(numbers) or 0.0, least), level))
     low, high = interval or (mean, mean)
     shown = [shown_number(number, unit, signed=True) for number in (mean, low, high)]
     points = " points" if unit == "share" else f" {unit}" if unit else ""

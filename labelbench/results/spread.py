@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import statistics
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -158,9 +158,37 @@ def seeds_to_decide(distance: float, std: float, level: float = 0.95) -> int | N
     """
     if distance <= 0:
         return None
+    return _fewest(lambda n: _quantile((1 + level) / 2, n - 1) * std < distance * math.sqrt(n))
+
+
+def seeds_to_show_any(cells: Sequence[tuple[float, float]], tests: int, at: float) -> int | None:
+    """The least number of seeds, three or more, with which :func:`p_any` of several tests would be ``at`` or less.
+
+    Args:
+        cells: those that speak against their hypotheses: distance of the mean to its bound, above 0, and standard
+            deviation over seeds, if more seeds leave both as they are.
+        tests: how many there are; the others have a p-value of 1.
+        at: 0 to 1.
+
+    Returns:
+        None if it takes more than 999.
+
+    >>> seeds_to_show_any([(0.01, 0.01)], 1, 0.025), seeds_to_show_any([(0.01, 0.01)], 72, 0.025)
+    (7, 18)
+    """
+    from scipy.special import stdtr
+
+    def shown(n: int) -> bool:
+        found = [float(stdtr(n - 1, -distance * math.sqrt(n) / std)) if std else 0.0 for distance, std in cells]
+        return p_any([*found, *[1.0] * (tests - len(found))]) <= at
+
+    return _fewest(shown) if cells else None
+
+
+def _fewest(enough: Callable[[int], bool]) -> int | None:
+    """The least number of seeds that is enough, if more of them are enough as well."""
     counts = range(LEAST_SEEDS, 1000)
-    # More seeds never make an interval wider, so that one half after the other can be left out.
-    first = bisect_left(counts, True, key=lambda n: _quantile((1 + level) / 2, n - 1) * std < distance * math.sqrt(n))
+    first = bisect_left(counts, True, key=enough)
     return counts[first] if first < len(counts) else None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import statistics
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -76,6 +77,30 @@ def test_no_difference_found_is_not_equivalence() -> None:
     found = verdict(loud, "C1")
     assert found.outcome == "not decided"
     assert found.missing == ("not separated in 3 of 3 cells; with the present spread 46 seeds would reproduce it",)
+
+
+def test_as_many_seeds_as_are_said_to_contradict_a_claim_do_so() -> None:
+    """One cell of 72 is false: with one seed fewer, the chance that one of so many looks so is too large."""
+
+    def found_with(count: int) -> Verdict:
+        steps = [seed - (count - 1) / 2 for seed in range(count)]
+        noise = [0.01 * step / statistics.stdev(steps) for step in steps]
+        records = [
+            record(label, seed, "attacks-paper", paper_attack(mean))
+            for label, mean in (("category", 0.4), ("shuffled-speech", 0.6), ("gaussian-composition", 0.6))
+            for seed in range(count)
+        ]
+        almost = paper_attack(0.6)
+        records += [
+            record("speech", seed, "attacks-paper", almost | {"fgsm-targeted/0.05": 0.38 + noise[seed]})
+            for seed in range(count)
+        ]
+        return verdict(records, "C3", "paper")
+
+    (said,) = found_with(3).missing
+    needed = int(said.removeprefix("not separated in 1 of 72 cells; with the present spread ").split()[0])
+    assert "would contradict it" in said and needed > 5
+    assert found_with(needed - 1).outcome == "not decided" and found_with(needed).outcome == "contradicted"
 
 
 @pytest.mark.parametrize("speech", [0.8, 0.99])
