@@ -31,7 +31,10 @@ def findings(contents: Contents) -> Iterator[str]:
         counts = {"label": len({run.label for run in runs}), "seed": len({run.seed for run in runs})}
         labels, seeds = (f"{count} {word}{'s' if count != 1 else ''}" for word, count in counts.items())
         epochs = max(run.recipe.epochs for run in runs)
-        yield f"{labels} on {place.dataset}, {place.backbone}, {epochs} epochs, {seeds} (`{_name(contents)}`):"
+        measured = [one.run.recipe for one in contents.records if (one.run.dataset, one.run.backbone) == where]
+        rate = "tuned for each label" if all(recipe.tuned for recipe in measured) else "one rate for all"
+        training = f"{place.backbone}, {epochs} epochs, {rate}, {seeds}"
+        yield f"{labels} on {place.dataset}, {training} (`{_name(contents)}`):"
         yield ""
         raised = [
             (score.value or 0.0, record.run.label, score)

@@ -1,4 +1,4 @@
-"""What differs between a label and a control that differs from it in one thing."""
+"""What differs between a label and a control that is made to differ from it in little."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from labelbench.results.tables import Column, Row
 
 @dataclass(frozen=True)
 class Control:
-    """Two labels that differ in one thing.
+    """Two labels that differ in little.
 
     Attributes:
-        cause: what a difference between them would speak for.
+        cause: in what; a difference in outcome would speak for it.
         left, right: names of groups of the claims, or patterns of label names.
     """
 
@@ -26,14 +26,14 @@ class Control:
 
 
 CONTROLS = (
-    Control("capacity: the decoder of dense labels, and nothing else", "category-dense", "category"),
+    Control("decoder and loss: one-hot drawn into the matrices of dense labels", "category-dense", "category"),
     Control("loss: smooth L1 for cross-entropy", "category-huber", "category"),
     Control("smoothness: softer one-hot targets", "category-smoothed", "category"),
-    Control("scale: another range of values", "scaled:*speech", "speech"),
-    Control("order: the columns shuffled", "shuffled-speech", "speech"),
+    Control("range: the same values brought to 0 to 80", "scaled:*speech", "speech"),
+    Control("order: each class's columns shuffled, which also moves labels apart", "shuffled-speech", "speech"),
     Control("structure: noise in shape and range of speech", "random-like:*speech", "speech"),
-    Control("dimension: one value repeated", "constant", "uniform-random"),
-    Control("dimension: ten values of noise for thousands", "low-dim", "uniform-random"),
+    Control("content: one value for a matrix of noise", "constant", "uniform-random"),
+    Control("size: ten values of noise for thousands, without a decoder", "low-dim", "uniform-random"),
 )
 
 

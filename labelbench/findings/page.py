@@ -15,7 +15,12 @@ from labelbench.tunings import Tuning
 
 BEGIN, END = "<!-- findings: made by `labelbench findings` -->", "<!-- end of findings -->"
 _MARKS = {"reproduced": "**reproduced**", "contradicted": "**contradicted**", "not decided": "open"}
-_SHOWN = 2
+_SHOWN = 3
+_PROTOCOL = "The paper trains VGG19, ResNet-32 and ResNet-110 for 600 epochs; each verdict is of its column's training."
+_CHANCE = "which one in twenty does by chance where there is nothing: a single one of many shows little."
+_SAME_IMAGES = (
+    "Intervals over seeds do not say what other test images would give, since these are the same for every seed."
+)
 
 
 @dataclass(frozen=True)
@@ -34,10 +39,15 @@ class Published:
     figure: str = ""
     tuning: Tuning | None = None
 
-    def recipe(self, letter: str) -> str:
-        """How the networks of a settings letter learnt, in few words."""
+    def rate(self, letter: str) -> str:
+        """How the learning rate of a settings letter was chosen."""
         conditions = self.board.legend.get(letter)
         return "" if conditions is None else "tuned for each label" if conditions.tuned else "one rate for all"
+
+    def training(self, letter: str) -> str:
+        """How the networks of a settings letter learnt, and on what they were measured, in few words."""
+        conditions = self.board.legend.get(letter)
+        return "" if conditions is None else f"{conditions.training}, {self.rate(letter)}"
 
 
 def summary_text(published: Sequence[Published], claims: Claims) -> str:
@@ -73,15 +83,16 @@ def _page(published: Sequence[Published], claims: Claims, command: str) -> Itera
     yield from ("# Findings", "")
     yield from (f"Made from the published folders by `{command}`; a test makes it again and compares.", "")
     yield from _summary(published, claims)
+    yield from (_SAME_IMAGES, "")
     for one in published:
         if one.figure:
-            yield from (f"![Accuracy against epsilon under the paper's and the adaptive attack]({one.figure})", "")
-            yield from (f"*{one.name}: every label under both attacks.*", "")
+            yield from (f"![Accuracy against epsilon]({one.figure})", "")
+            yield from (f"*{one.name}: accuracy against epsilon, for the labels and attacks that were measured.*", "")
     for claim in claims.claims:
         yield from (f"## {claim.id}: {claim.text}", "")
         rows = [(one, verdict) for one in published for verdict in one.board.verdicts if verdict.claim == claim.id]
         yield from _table(
-            ("board", "recipe", "attack", "verdict", "the numbers behind it"),
+            ("board", "training", "attack", "verdict", "the numbers behind it"),
             [_row(one, verdict) for one, verdict in rows if verdict.settings],
         )
     yield from _tunings(published, claims.reference)
@@ -94,16 +105,18 @@ def _summary(published: Sequence[Published], claims: Claims) -> Iterator[str]:
     counts = Counter(verdict.outcome for one in published for verdict in _judged(one))
     decided = counts["reproduced"] + counts["contradicted"]
     words = ", ".join(f"{counts[outcome]} {outcome}" for outcome in OUTCOMES)
-    yield f"{decided} of {counts.total()} verdicts on {len(published)} boards are decided: {words}."
+    by_board = [(sum(verdict.outcome != OUTCOMES[2] for verdict in _judged(one)), one.name) for one in published]
+    where = ", ".join(f"{count} on {name}" for count, name in by_board if count)
+    yield f"{decided} of {counts.total()} verdicts are decided{f' ({where})' if where else ''}: {words}. {_PROTOCOL}"
     yield ""
     columns: dict[tuple[str, ...], None] = {}
     found: dict[tuple[str, ...], list[str]] = defaultdict(list)
     for one in published:
         for verdict in _judged(one):
-            place = (one.name, verdict.dataset, verdict.backbone, one.recipe(verdict.settings))
+            place = (one.name, verdict.dataset, verdict.backbone, one.training(verdict.settings))
             columns[place] = None
             found[verdict.claim, verdict.attack, *place].append(verdict.outcome)
-    heads = [f"{name}: {dataset}, {backbone}, {recipe}" for name, dataset, backbone, recipe in columns]
+    heads = [f"{name}: {dataset}, {backbone}, {training}" for name, dataset, backbone, training in columns]
     rows = [
         (
             claim.id,
@@ -128,7 +141,7 @@ def _outcomes(found: Sequence[str]) -> str:
 
 def _row(one: Published, verdict: Verdict) -> tuple[str, ...]:
     where = f"{one.name}: {verdict.dataset}, {verdict.backbone}"
-    return where, one.recipe(verdict.settings), verdict.attack, _MARKS[verdict.outcome], _why(verdict)
+    return where, one.training(verdict.settings), verdict.attack, _MARKS[verdict.outcome], _why(verdict)
 
 
 def _why(verdict: Verdict) -> str:
@@ -139,20 +152,25 @@ def _why(verdict: Verdict) -> str:
 
 
 def _tunings(published: Sequence[Published], reference: str) -> Iterator[str]:
-    tuned = [(one, one.tuning) for one in published if one.tuning]
+    # Boards may share one tuning.
+    tuned: list[tuple[str, Tuning]] = []
+    for tuning in [one.tuning for one in published if one.tuning]:
+        if tuning not in [each for _, each in tuned]:
+            tuned.append((", ".join(one.name for one in published if one.tuning == tuning), tuning))
     if not tuned:
         return
     yield from ("## How far the learning rate decides", "")
     yield (
         "Validation accuracy in percent at each point of the grid, on networks that no result uses; bold is what the "
         f"label's results are trained with. The last column is what a label gains over the rate that is best for "
-        f"{reference}: what a comparison at one rate would take for an effect of the label."
+        f"{reference}: what a comparison at one rate would take for an effect of the label. It is the best of several "
+        "numbers, each of few networks, and so a little too large."
     )
     yield ""
-    for one, tuning in tuned:
+    for names, tuning in tuned:
         points = [" ".join(f"{value:g}" for value in point) for point in tuning.grid.points]
         theirs = tuning.best(reference)
-        rows = []
+        rows, at_edges = [], []
         for label, accuracies in tuning.accuracy.items():
             best, known = tuning.best(label), dict(zip(tuning.grid.points, accuracies, strict=True))
             cells = [
@@ -162,15 +180,19 @@ def _tunings(published: Sequence[Published], reference: str) -> Iterator[str]:
             at = known.get(theirs) if theirs else None
             gain = "" if best is None or at is None else shown_number((known[best] or 0) - at, "share", signed=True)
             rows.append((label, *(cell.replace("%", "") for cell in cells), gain))
-        yield from (f"**{one.name}**: {tuning.words}; {tuning.seconds:,.0f} s of training.", "")
+            at_edges += [label] if best and tuning.grid.edges(best) else []
+        yield from (f"**{names}**: {tuning.words}; {tuning.seconds:,.0f} s of training.", "")
         yield from _table(("label", *points, "gain"), rows)
+        if at_edges:
+            yield from (f"Best at an edge of the grid, so perhaps better beyond it: {', '.join(at_edges)}.", "")
 
 
 def _causes(published: Sequence[Published], claims: Claims) -> Iterator[str]:
     yield from ("## What the controls say of the cause", "")
     yield (
-        "Each row is a label less one that differs from it in one thing, in percentage points with the 95 % interval "
-        "of the difference paired by seed. Bold: three seeds or more, and the interval excludes 0."
+        "Each row is a label less one that differs from it in what the first column says and, where each was tuned, in "
+        "its learning rate, in percentage points with the 95 % interval of the difference paired by seed. "
+        f"Bold: three seeds or more, and the interval excludes 0, {_CHANCE}"
     )
     yield ""
     for one in published:
@@ -182,12 +204,12 @@ def _causes(published: Sequence[Published], claims: Claims) -> Iterator[str]:
                 (
                     effect.control.cause,
                     f"{effect.left} less {effect.right}",
-                    one.recipe(effect.place[2]),
+                    one.rate(effect.place[2]),
                     *(_shown(pair, column) for pair, column in zip(effect.differences, columns, strict=True)),
                 )
                 for effect in effects
             ]
-            yield from _table(("cause", "labels", "recipe", *heads), rows)
+            yield from _table(("difference", "labels", "learning rate", *heads), rows)
 
 
 def _shown(pair: Paired | None, column: Column) -> str:
@@ -205,7 +227,11 @@ def _correlations(published: Sequence[Published]) -> Iterator[str]:
         for each in one.board.correlations
     ]
     yield from ("## Does entropy go along with it", "")
-    yield from ("Spearman's correlation over labels, which are the unit, with its 95 % interval.", "")
+    yield (
+        "Spearman's correlation over labels, which are the unit, with its 95 % interval. "
+        f"Bold: the interval excludes 0, {_CHANCE}"
+    )
+    yield ""
     yield from _table(("board", "statistic of the labels", "outcome", "labels", "correlation"), rows)
 
 

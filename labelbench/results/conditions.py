@@ -20,11 +20,13 @@ class Conditions:
         parts: each in words: how it was trained, on how much data, with which numerics, images and versions.
         test_images: how many test images were measured, None for all.
         tuned: whether each label has the best recipe of one grid.
+        training: in few words: epochs, training images, and how many test images were measured.
     """
 
     parts: tuple[str, ...] = ()
     test_images: int | None = None
     tuned: bool = False
+    training: str = ""
 
     def __str__(self) -> str:
         measured = [f"{self.test_images:,} of the test images measured"] if self.test_images else []
@@ -64,7 +66,7 @@ def conditions_of(records: Iterable[Finished]) -> list[Conditions]:
         each = known.get(key)
         if each is None:
             parts = tuple(part for part in _parts(record) if part)
-            each = known[key] = Conditions(parts, record.test_images, bool(run.recipe.tuned))
+            each = known[key] = Conditions(parts, record.test_images, bool(run.recipe.tuned), _training(record))
         found.append(each)
     return found
 
@@ -85,6 +87,14 @@ def _parts(record: Finished) -> Iterator[str]:
     mentioned = {*mentioned_in(run.backbone), *mentioned_in(run.dataset)}
     yield from (f"{path} {digest[:12]}" for path, digest in run.files if path in mentioned)
     yield _backbone_origin(record)
+
+
+def _training(record: Finished) -> str:
+    run = record.run
+    length = "trained elsewhere" if run.weights else f"{run.recipe.epochs} epochs"
+    images = "" if run.weights else f", {run.share_of_data} of {record.facts['images']['train']:,} training images"
+    tested = record.test_images or record.facts["images"]["test"]
+    return f"{length}{images}, {tested:,} test images"
 
 
 def _arithmetic(record: Finished) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from labelbench.cli import cli
 from labelbench.errors import InputError
 from labelbench.findings.page import BEGIN, END, Published, page_text, summary_text, with_summary
 from labelbench.leaderboard.leaderboard import build
+from labelbench.tunings import Grid, Tuning
 
 ROOT = Path(__file__).parents[3]
 
@@ -34,7 +36,42 @@ def test_every_claim_has_its_verdict_and_the_number_behind_it() -> None:
     )
     assert "**contradicted**" in line and "speech less category: holds in 0 of 1 cells; accuracy/nearest -40.0" in line
     assert "| loss: smooth L1 for cross-entropy | category-huber less category | one rate for all | **-30.0 [" in text
-    assert "1 of 2 verdicts on 1 boards are decided: 0 reproduced, 1 contradicted, 1 not decided." in text
+    assert "1 of 2 verdicts are decided (1 on mine): 0 reproduced, 1 contradicted, 1 not decided." in text
+    assert "gaussian-composition less category" in line
+
+
+def test_how_far_from_the_paper_a_verdict_was_made_stands_beside_it() -> None:
+    records = [
+        one
+        for label in ("category", "speech")
+        for one in made_up.seeds(label, "accuracy", {"nearest": 0.9}, train_fraction=0.25, test_images=100)
+    ]
+    one = Published("mine", build(records, headline=["accuracy/nearest"]))
+    training = "600 epochs, 25% of 50,000 training images, 100 test images, one rate for all"
+    for text in (page_text([one], paper_claims(), ""), summary_text([one], paper_claims())):
+        assert f"| mine: cifar10, resnet32, {training} |" in text
+        assert "The paper trains VGG19, ResNet-32 and ResNet-110 for 600 epochs" in text
+    assert f"| mine: cifar10, resnet32 | {training} |" in page_text([one], paper_claims(), "")
+
+
+def test_a_figure_is_said_to_show_no_more_than_was_measured() -> None:
+    one = replace(published(category=0.9, speech=0.9), figure="mine.png")
+    assert "*mine: accuracy against epsilon, for the labels and attacks that were measured.*" in page_text(
+        [one], paper_claims(), ""
+    )
+
+
+def test_a_tuning_that_boards_share_is_shown_once_with_its_labels_at_an_edge() -> None:
+    tuning = Tuning(
+        Grid.of({"learning-rate": (0.1, 0.3, 1.0)}),
+        *((1_000_000,), 3, (("cifar10", "resnet32"),), "0123456789"),
+        {"category": (0.6, 0.7, 0.65), "speech": (0.6, 0.5, 0.4)},
+    )
+    first = replace(published(category=0.9, speech=0.9), tuning=tuning)
+    text = page_text([first, replace(first, name="other")], paper_claims(), "")
+    assert text.count("| category | 60.0 | **70.0** | 65.0 | +0.0 |") == 1
+    assert "**mine, other**: learning-rate 0.1, 0.3, 1" in text
+    assert "Best at an edge of the grid, so perhaps better beyond it: speech." in text
 
 
 def test_what_no_board_measured_is_said() -> None:
