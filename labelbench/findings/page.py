@@ -192,6 +192,7 @@ def _causes(published: Sequence[Published], claims: Claims) -> Iterator[str]:
     yield (
         "Each row is a label less one that differs from it in what the first column says and, where each was tuned, in "
         "its learning rate, in percentage points with the 95 % interval of the difference paired by seed. "
+        "n: seeds for which both have a value, where these are fewer than elsewhere in the row. "
         f"Bold: three seeds or more, and the interval excludes 0, {_CHANCE}"
     )
     yield ""
@@ -205,19 +206,24 @@ def _causes(published: Sequence[Published], claims: Claims) -> Iterator[str]:
                     effect.control.cause,
                     f"{effect.left} less {effect.right}",
                     one.rate(effect.place[2]),
-                    *(_shown(pair, column) for pair, column in zip(effect.differences, columns, strict=True)),
+                    *_differences(effect.differences, columns),
                 )
                 for effect in effects
             ]
             yield from _table(("difference", "labels", "learning rate", *heads), rows)
 
 
-def _shown(pair: Paired | None, column: Column) -> str:
-    if pair is None:
-        return ""
-    numbers = [shown_number(each, column.unit, signed=True) for each in (pair.mean, *(pair.interval or ()))]
-    text = numbers[0] + (f" [{numbers[1]}, {numbers[2]}]" if pair.interval else f" (n = {pair.n})")
-    return f"**{text}**" if pair.separated else text
+def _differences(pairs: Sequence[Paired | None], columns: Sequence[Column]) -> Iterator[str]:
+    """Each difference, with the number of its seeds where it has no interval or others have more."""
+    most = max(pair.n for pair in pairs if pair)
+    for pair, column in zip(pairs, columns, strict=True):
+        if pair is None:
+            yield ""
+            continue
+        mean, *interval = (shown_number(each, column.unit, signed=True) for each in (pair.mean, *(pair.interval or ())))
+        text = f"{mean} [{', '.join(interval)}]" if interval else mean
+        text = f"**{text}**" if pair.separated else text
+        yield text if interval and pair.n == most else f"{text} (n = {pair.n})"
 
 
 def _correlations(published: Sequence[Published]) -> Iterator[str]:

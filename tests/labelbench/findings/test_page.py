@@ -106,3 +106,22 @@ def test_the_published_page_and_the_front_page_say_what_the_folders_say(
 def test_a_folder_without_results_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="holds no results"):
         cli.main(["findings", str(tmp_path)], standalone_mode=False)
+
+
+def test_printed_statistics_of_speech_say_whose_voice_they_are_of() -> None:
+    statistics = made_up.record("speech", 0, "label-statistics", {"mean-difference": 0.18}, backbone="", unit="")
+    one = Published("mine", build([statistics, *made_up.seeds("speech", "accuracy", {"nearest": 0.9})]))
+    row = "| speech | label-statistics/mean-difference | 0.18 | 0.1533 | the authors' recordings |"
+    assert row in page_text([one], paper_claims(), "")
+
+
+def test_a_difference_over_the_seeds_that_have_a_value_says_how_many_they_are() -> None:
+    epochs = {"category": [2.0, 3.0, 2.0, 4.0], "category-huber": [4.0, 5.0, 3.0, None]}
+    records = [
+        made_up.record(label, seed, "learning-curve", {"area": 0.5, "epochs-to-50%": reached}, unit="epochs")
+        for label, found in epochs.items()
+        for seed, reached in enumerate(found)
+    ]
+    one = Published("mine", build(records, headline=["learning-curve/area", "learning-curve/epochs-to-50%"]))
+    (row,) = (line for line in page_text([one], paper_claims(), "").splitlines() if "| category-huber less" in line)
+    assert row.count("(n = ") == 1 and row.rstrip("| ").endswith("(n = 3)")
