@@ -112,8 +112,10 @@ def test_what_is_chosen_lives_in_the_address(browser: Any, report: Path) -> None
         address = page.url
     with opened(browser, report) as page:
         page.goto(address)
+        chosen = "document.querySelector('#chosen').innerText == '3 of 5 labels'"
+        page.wait_for_function(chosen)
         page.reload()
-        assert page.locator("#chosen").inner_text() == "3 of 5 labels"
+        page.wait_for_function(chosen)
         assert set(rows(page)) == {"category", "speech", "uniform-random"}
         page.get_by_role("button", name="All", exact=True).click()
         assert page.url == f"{report.as_uri()}#leaderboard"

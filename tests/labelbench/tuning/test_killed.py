@@ -24,7 +24,7 @@ OPTIONS = [
     "--train-fraction",
     "0.1",
 ]
-OPTIONS += ["--threads", "1", "--device", "cpu", "--grid", "learning-rate=0.02,0.1,0.5"]
+OPTIONS += ["--threads", "1", "--device", "cpu", "--grid", "learning-rate=0.1,0.5"]
 LABELS = ["--label", "category", "--label", "low-dim"]
 
 
@@ -48,11 +48,11 @@ def test_a_tuning_that_was_killed_goes_on_and_a_later_label_is_tuned_alone(
     while not (finished := list(folder.rglob("training.json"))) and time.monotonic() < deadline:
         time.sleep(0.01)
     killed.kill()
-    assert killed.wait() == -9 and 1 <= len(finished) < 6 and not output.exists()
+    assert killed.wait() == -9 and 1 <= len(finished) < 4 and not output.exists()
     before = {file: file.read_bytes() for file in folder.rglob("training.json")}
 
     _, error = tune(capsys, *LABELS, *asked)
-    assert f"2 labels, {6 - len(before)} of 6 trainings to do" in error
+    assert f"2 labels, {4 - len(before)} of 4 trainings to do" in error
     assert all(file.read_bytes() == content for file, content in before.items())
     alone = tmp_path / "alone.toml"
     tune(capsys, *LABELS, *OPTIONS, "--results", str(tmp_path / "other"), "--output", str(alone))
@@ -72,10 +72,10 @@ def test_a_tuning_that_was_killed_goes_on_and_a_later_label_is_tuned_alone(
         str(folder),
     ]
     _, error = tune(capsys, *joined, "--output", str(output))
-    assert "3 labels, 3 of 3 trainings to do" in error
+    assert "3 labels, 2 of 2 trainings to do" in error
     assert first[first.index("[recipes.category]") : first.index("[recipes.low-dim]")] in output.read_text()
     assert "[recipes.constant]" in output.read_text()
-    _, error = tune(capsys, *joined, "--grid", "learning-rate=0.02,0.1,0.5,1", "--dry-run")
+    _, error = tune(capsys, *joined, "--grid", "learning-rate=0.1,0.5,1", "--dry-run")
     assert "3 labels, 3 of 3 trainings to do" in error
 
 
