@@ -17,7 +17,7 @@ from labelbench.claims.evidence import (
     preferred,
     rows_by_label,
 )
-from labelbench.results.spread import differences, of_difference, p_above
+from labelbench.results.spread import differences, of_difference, p_above, p_adjusted
 from labelbench.results.tables import Row
 
 # A label that does better than fewer than this is not said to be the best.
@@ -48,12 +48,18 @@ def judge_best(
     evaluator = next(name for name in measured.evaluators(comparison) if (name, *place) in measured.rows)
     scores = measured.scores(evaluator, comparison) or comparison.scores
     outcome = f"{evaluator}/{scores[0]}" + (f" and {len(scores) - 1} more, their mean" if len(scores) > 1 else "")
-    # Each label that does better than all of the other side.
-    best = [
-        (one, others, max(chances[one, other] for other in others))
+    tried = [
+        (one, others)
         for ones, others in ((lefts, list(rights)), (list(rights), lefts))
         for one in ones
-        if len(others) >= _FEWEST and max(chances[one, other] for other in others) <= HOLDS_AT
+        if len(others) >= _FEWEST
+    ]
+    # How likely if it were not better than all of the other side; each label tried is another chance to find one.
+    found_better = [max(chances[one, other] for other in others) for one, others in tried]
+    best = [
+        (*pair, chance)
+        for pair, chance, adjusted in zip(tried, found_better, p_adjusted(found_better), strict=True)
+        if adjusted <= HOLDS_AT
     ]
     if not best:
         if not found.missing:

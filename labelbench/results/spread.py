@@ -13,6 +13,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import accumulate
 
 LEAST_SEEDS = 3
 """With fewer seeds nothing is separated, best or decided: two numbers that differ may be two that always do."""
@@ -202,6 +203,18 @@ def p_any(p_values: Iterable[float]) -> float:
     """
     ordered = sorted(p_values)
     return min((len(ordered) * p / rank for rank, p in enumerate(ordered, 1)), default=1.0)
+
+
+def p_adjusted(p_values: Sequence[float]) -> list[float]:
+    """p-values of hypotheses of which each is to be told from the others (Holm 1979), in the order given.
+
+    >>> p_adjusted([0.02, 0.01, 1.0])
+    [0.04, 0.03, 1.0]
+    """
+    order = sorted(range(len(p_values)), key=p_values.__getitem__)
+    scaled = [min(1.0, (len(order) - rank) * p_values[place]) for rank, place in enumerate(order)]
+    adjusted = dict(zip(order, accumulate(scaled, max), strict=True))
+    return [adjusted[place] for place in range(len(order))]
 
 
 def _standard_error(numbers: Sequence[float], least: float) -> float:

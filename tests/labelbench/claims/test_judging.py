@@ -344,6 +344,27 @@ def test_the_best_are_those_of_the_mean_over_the_epsilons_that_were_measured() -
     assert some.missing == ("not measured, so not in the mean: attacks-adaptive:quick/adaptive/0.25 and 3 more",)
 
 
+def test_the_more_labels_are_tried_the_surer_the_best_must_be() -> None:
+    lead = (0.02, 0.01, 0.015)
+
+    def records(*others: str) -> list[Record]:
+        means = {"category": 0.5, "constant": 0.1, **dict.fromkeys(others, 0.2)}
+        found = [
+            record(label, seed, "data-efficiency", {"area": mean + (seed + len(label)) % 3 / 500})
+            for label, mean in means.items()
+            for seed in range(3)
+        ]
+        found += [
+            record("speech", seed, "data-efficiency", {"area": 0.5 + (seed + len("category")) % 3 / 500 + more})
+            for seed, more in enumerate(lead)
+        ]
+        return with_entropy(found, **HIGH, category=0.5, constant=3.3)
+
+    assert verdict(records(), "C6").outcome == "reproduced"
+    tried = verdict(records("shuffled-speech", "gaussian-composition", "uniform-random", "low-dim"), "C6")
+    assert tried.outcome == "not decided" and tried.missing[0].startswith("no label is shown to do better")
+
+
 def test_where_none_is_best_entropy_says_nothing() -> None:
     records = with_entropy(efficient("paper", 0.6, 0.6, 0.55, 0.3), **HIGH, category=0.5, constant=3.3)
     assert verdict(records, "C6").missing == (
