@@ -15,10 +15,13 @@ class Needs:
         trainings: runs whose networks it looks at. None at all for an evaluator that looks at labels alone: it is
             then asked once for each label of each data set.
         snapshots: shares of training, above 0 to 1, after which it wants to see each network.
+        passes: about how often each test image passes through a network, a gradient counted as three; the time left
+            that a run shows follows from it.
     """
 
     trainings: tuple[RunSpec, ...] = ()
     snapshots: tuple[float, ...] = ()
+    passes: float = 1.0
 
     @property
     def labels_alone(self) -> bool:

@@ -162,9 +162,10 @@ class Runner:
         return TrainingJob(run, self.plan.snapshots[run], size)
 
     def _measuring(self, cell: Cell) -> MeasuringJob:
+        """The job of a measurement, in the same size: a training looks at an image three times."""
         size = 0.0
         if cell.run.backbone:
             with suppress(Unavailable, PluginError):
                 count = len(self.materials.images(cell.run).test)
-                size = min(cell.test_images or count, count) / 3000
+                size = min(cell.test_images or count, count) * self.plan.needs[cell].passes / 3000
         return MeasuringJob(cell, self.plan.needs[cell], size)

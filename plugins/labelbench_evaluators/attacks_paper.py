@@ -10,11 +10,14 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from labelbench import Context, Curve, Evaluator, Headline, Measurement, Score, hookimpl
+from labelbench import Context, Curve, Evaluator, Headline, Measurement, Needs, RunSpec, Score, hookimpl
 from labelbench_evaluators.attack_axes import NORMALISED, ROBUSTNESS
 
 if TYPE_CHECKING:
     from labelbench import Attack, Network
+
+# Of images that are read right: two of the attacks follow one gradient and two follow 25, at six epsilons.
+_PASSES = 2 * (3 * 1 + 6) + 2 * (3 * 25 + 6)
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,10 @@ class PaperAttacks(Evaluator):
         Curve("iterative-targeted", NORMALISED, "iterative, targeted"),
     )
     section = ROBUSTNESS
+
+    def needs(self, run: RunSpec) -> Needs:
+        """The network itself."""
+        return Needs((run,), passes=_PASSES)
 
     def evaluate(self, context: Context) -> Measurement:
         """Four attacks, each a part of its own; epsilons are in normalised units, 0.3 is about 15.4 / 255."""

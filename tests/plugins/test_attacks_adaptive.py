@@ -282,6 +282,8 @@ def test_cost_counts_what_was_done_to_the_network(digit_bench: MakeBench) -> Non
     found = bench.measured_by(attacks_adaptive("quick"))
     hook.remove()
     cost = found.details["cost"]
+    passes = sum(3 * part["gradients"] + part["queries"] for part in cost.values())
+    assert 0.3 < attacks_adaptive("quick").needs(bench.run).passes / (passes / 40) < 3
     examples = run_attack(
         replace(STRENGTHS["quick"].gradient["margin"], epsilons=tuple(step / 255 for step in EPSILONS)),
         bench.network,

@@ -103,6 +103,8 @@ def test_record_holds_settings_and_cost(digit_bench: MakeBench) -> None:
     assert found.details["cost"]["fgsm-untargeted"] == {"gradients": right, "queries": 6 * right}
     assert found.details["cost"]["iterative-targeted"] == {"gradients": 25 * right, "queries": 6 * right}
     assert {score.name.partition("/")[0] for score in found.scores} == set(attacks_paper().explanations)
+    passes = sum(3 * cost["gradients"] + cost["queries"] for cost in found.details["cost"].values())
+    assert attacks_paper().needs(bench.run).passes == pytest.approx(passes / right)
 
 
 def test_corrected_protocol_counts_targets_that_are_reached(digit_bench: MakeBench) -> None:
