@@ -19,6 +19,8 @@ from labelbench.results.store import results_in
 
 ROOT = Path(__file__).parents[1]
 FILES = (ROOT / "README.md", ROOT / "docs" / "pages" / "index.md")
+# Of those that a report begins with: accuracy and what is left of it under attack.
+_SENTENCES = 3
 _BLOCK = re.compile(r"<!-- (?P<kind>findings|leaderboard) of (?P<folder>\S+) -->\n.*?<!-- end -->", re.DOTALL)
 
 
@@ -33,7 +35,9 @@ def findings(contents: Contents) -> Iterator[str]:
         epochs = max(run.recipe.epochs for run in runs)
         measured = [one.run.recipe for one in contents.records if (one.run.dataset, one.run.backbone) == where]
         rate = "tuned for each label" if all(recipe.tuned for recipe in measured) else "one rate for all"
-        training = f"{place.backbone}, {epochs} epochs, {rate}, {seeds}"
+        share = max(one.run.train_fraction for one in contents.records if one.run.backbone)
+        images = f"{share:.0%} of the training images, " if share < 1 else ""
+        training = f"{place.backbone}, {images}{epochs} epochs, {rate}, {seeds}"
         yield f"{labels} on {place.dataset}, {training} (`{_name(contents)}`):"
         yield ""
         raised = [
@@ -46,7 +50,7 @@ def findings(contents: Contents) -> Iterator[str]:
             _, label, score = max(raised, key=lambda each: each[:2])
             flagged = len({name for _, name, one in raised if one.flag == score.flag})
             yield f"- {flagged} of {labels} flagged as *{score.flag}*, most of all `{label}`: {score.note}."
-        for sentence in place.sentences:
+        for sentence in place.sentences[:_SENTENCES]:
             text = "".join(part if isinstance(part, str) else f"`{part[0]}` **{part[1]}**" for part in sentence.parts)
             heading = f" ({sentence.heading})" if sentence.heading.lower() != sentence.question.lower() else ""
             yield f"- {sentence.question}{heading}: {text}".replace("\u00a0", " ")
