@@ -9,7 +9,7 @@ from __future__ import annotations
 import statistics
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from labelbench.claims.claim import Claims, Verdict
@@ -55,6 +55,7 @@ class Leaderboard:
         name: of the suite.
         tables: the first table, titled :data:`HEADLINE`, and one for each evaluator; none if nothing was measured.
         legend: what each settings letter stands for.
+        runs: one that was made under each.
         remarks: results left out, and why.
         failures: ``(what, why)`` of everything that failed.
         differences: of the headline's scores to the reference label, paired by seed.
@@ -75,6 +76,7 @@ class Leaderboard:
     correlations: tuple[Correlation, ...] = ()
     reported: tuple[Reported, ...] = ()
     missing: tuple[Missing, ...] = ()
+    runs: Mapping[str, RunSpec] = field(default_factory=dict)
     folder: str = "results"
 
     @staticmethod
@@ -157,6 +159,7 @@ def build(
         correlations(claims.correlate, tables, [column.key for column in columns]),
         reported_beside(tables, claims, full_data),
         tuple(lacking_in(first, tables, runs, name, folder)) if first else (),
+        runs,
         folder,
     )
 

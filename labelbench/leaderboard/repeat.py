@@ -103,7 +103,8 @@ def asked_again(
     if like.recipe.tuned:
         suite = suite if suite in suite_names() else f"{suite}.toml"
         asked = {"suite": suite, **asked, "backbone": like.backbone, "evaluator": sorted(set(evaluators))}
-        return Repeat(("run", *_options(asked), "--results", results))
+        asked |= _training(like)
+        return Repeat(("run", *_options(asked), *_machine(like), "--results", results))
     return _repeat(like, evaluators, None, asked=asked, results=results)
 
 
@@ -122,10 +123,8 @@ def _repeat(
         asked["backbone"] = run.backbone
         if named:
             asked |= {"recipe": run.recipe.name, "epochs": run.recipe.epochs}
-        asked |= {"train-fraction": run.train_fraction, "numerics": run.numerics.mode}
-        machine = ["--device", run.numerics.device]
-        machine += ["--threads", str(run.numerics.threads)] if run.numerics.device == "cpu" else []
-        machine += [_FLAGS[run.numerics.compiled]] if run.numerics.mode == "fast" else []
+        asked |= _training(run)
+        machine = _machine(run)
     asked["evaluator"] = sorted(set(evaluators))
     # A suite file measures all unless it says otherwise; suite quick, which is what options change, says so.
     if test_images is not None or (named and run.backbone):
@@ -136,6 +135,19 @@ def _repeat(
     recipe = {key.replace("_", "-"): value for key, value in run.recipe.settings.items()}
     text = "\n".join([*toml_lines(asked), "[recipe]", *toml_lines(recipe), ""])
     return Repeat(("run", "--suite", SUITE_FILE, *where), text)
+
+
+def _training(run: RunSpec) -> dict[str, Any]:
+    """What of a training is said beside its recipe, as a suite says it."""
+    return {"train-fraction": run.train_fraction, "numerics": run.numerics.mode}
+
+
+def _machine(run: RunSpec) -> list[str]:
+    """Options that no suite has."""
+    numerics = run.numerics
+    threads = ["--threads", str(numerics.threads)] if numerics.device == "cpu" else []
+    compiled = [_FLAGS[numerics.compiled]] if numerics.mode == "fast" else []
+    return ["--device", numerics.device, *threads, *compiled]
 
 
 def _options(asked: Mapping[str, Any]) -> Iterator[str]:

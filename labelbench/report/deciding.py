@@ -9,29 +9,26 @@ from labelbench.claims.claim import Claim, Claims, Comparison, Verdict
 from labelbench.leaderboard.leaderboard import Leaderboard
 from labelbench.leaderboard.repeat import Repeat, asked_again
 from labelbench.results.tables import Row
-from labelbench.runs import RunSpec
 
 # Seeds are added where what was measured is not separated: twice as many halve an interval, or nearly so.
 _MORE = 2
 
 
-def deciding(
-    verdict: Verdict, claim: Claim, board: Leaderboard, claims: Claims, like: RunSpec, results: str
-) -> Repeat | None:
-    """The command that measures what a verdict lacks; None if it is decided.
+def deciding(verdict: Verdict, claim: Claim, board: Leaderboard, claims: Claims, results: str) -> Repeat | None:
+    """The command that measures what a verdict lacks; None if it is decided, or no network was trained there.
 
     Args:
         verdict: on one place.
         claim: that it is on.
         board: what was measured.
         claims: say which labels count as what.
-        like: a run of the same place and settings.
         results: folder that the command writes to.
     """
-    if verdict.outcome != "not decided":
+    settings = verdict.settings or _settings_at(verdict, board)
+    if verdict.outcome != "not decided" or not settings:
         return None
     comparisons = [each for each in claim.comparisons if each.attack == verdict.attack]
-    place = (verdict.dataset, verdict.backbone, verdict.settings)
+    place = (verdict.dataset, verdict.backbone, settings)
     rows = [row for table in board.evaluator_tables for row in table.rows if row.place == place]
     labels = dict.fromkeys(
         label for each in comparisons for name in (*each.right, *each.left) for label in _labels(name, rows, claims)
@@ -39,7 +36,14 @@ def deciding(
     evaluators = dict.fromkeys(name for each in comparisons for name in _evaluators(each, board, place))
     least = max((each.minimum_n for each in comparisons if each.kind != "correlation"), default=1)
     seeds = max(least, _seeds(rows, labels))
-    return asked_again(like, list(labels), list(evaluators), seeds, results, suite=board.name)
+    return asked_again(board.runs[settings], list(labels), list(evaluators), seeds, results, suite=board.name)
+
+
+def _settings_at(verdict: Verdict, board: Leaderboard) -> str:
+    """Of settings under which something else was measured at the place of a verdict, the first with the most data."""
+    place = (verdict.dataset, verdict.backbone)
+    here = {letter: run for letter, run in board.runs.items() if letter and (run.dataset, run.backbone) == place}
+    return max(sorted(here), key=lambda letter: here[letter].train_fraction, default="")
 
 
 def _labels(name: str, rows: Sequence[Row], claims: Claims) -> Iterable[str]:

@@ -113,7 +113,7 @@ def _contents(
         "board": board,
         "reading": READING,
         "findings": findings_of(board, claims),
-        "claims": claim_views(board, claims, [view.run for view in runs], f"results/{folder}"),
+        "claims": claim_views(board, claims, f"results/{folder}"),
         "outcomes": {word: sum(one.outcome == word for one in board.verdicts) for word in OUTCOMES},
         "headline": _of_kind(sections, "headline"),
         "derived": _of_kind(sections, "differences") + _of_kind(sections, "correlations"),

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from labelbench.claims.claim import OUTCOMES, Claims, Verdict
 from labelbench.leaderboard.leaderboard import Leaderboard
 from labelbench.leaderboard.repeat import Repeat
 from labelbench.report.deciding import deciding
-from labelbench.runs import RunSpec
 
 
 @dataclass(frozen=True)
@@ -29,29 +27,19 @@ class ClaimView:
     verdicts: tuple[tuple[Verdict, Repeat | None], ...]
 
 
-def claim_views(board: Leaderboard, claims: Claims, runs: Sequence[RunSpec], results: str) -> list[ClaimView]:
+def claim_views(board: Leaderboard, claims: Claims, results: str) -> list[ClaimView]:
     """Every claim once, in the order of the claims file.
 
     Args:
         board: holds the verdicts.
         claims: that were judged.
-        runs: of the folder.
         results: the folder, as commands name it.
     """
     known = {claim.id: claim for claim in claims.claims}
     views = []
     for name, text in dict.fromkeys((verdict.claim, verdict.text) for verdict in board.verdicts):
         found = [verdict for verdict in board.verdicts if verdict.claim == name]
-        decided = []
-        for verdict in found:
-            like = _like(verdict, runs)
-            decided.append((verdict, deciding(verdict, known[name], board, claims, like, results) if like else None))
+        decided = [(verdict, deciding(verdict, known[name], board, claims, results)) for verdict in found]
         outcomes = tuple((word, sum(one.outcome == word for one in found)) for word in OUTCOMES)
         views.append(ClaimView(name, text, outcomes, tuple(decided)))
     return views
-
-
-def _like(verdict: Verdict, runs: Sequence[RunSpec]) -> RunSpec | None:
-    """A run of the place of a verdict, with the most data of all."""
-    here = [run for run in runs if (run.dataset, run.backbone) == (verdict.dataset, verdict.backbone)]
-    return max(here, key=lambda run: run.train_fraction, default=None)
