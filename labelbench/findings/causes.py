@@ -26,6 +26,7 @@ class Control:
 
 
 CONTROLS = (
+    Control("all at once: decoder, loss, range, structure", "speech", "category"),
     Control("decoder and loss: one-hot drawn into the matrices of dense labels", "category-dense", "category"),
     Control("loss: smooth L1 for cross-entropy", "category-huber", "category"),
     Control("smoothness: softer one-hot targets", "category-smoothed", "category"),
