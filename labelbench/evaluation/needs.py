@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from labelbench.runs import RunSpec
 
@@ -21,7 +21,7 @@ class Needs:
 
     trainings: tuple[RunSpec, ...] = ()
     snapshots: tuple[float, ...] = ()
-    passes: float = 1.0
+    passes: float = field(default=1.0, compare=False)
 
     @property
     def labels_alone(self) -> bool:
