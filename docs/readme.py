@@ -33,10 +33,10 @@ def findings(contents: Contents) -> Iterator[str]:
         counts = {"label": len({run.label for run in runs}), "seed": len({run.seed for run in runs})}
         labels, seeds = (f"{count} {word}{'s' if count != 1 else ''}" for word, count in counts.items())
         epochs = max(run.recipe.epochs for run in runs)
-        measured = [one.run.recipe for one in contents.records if (one.run.dataset, one.run.backbone) == where]
-        rate = "tuned for each label" if all(recipe.tuned for recipe in measured) else "one rate for all"
-        share = max(one.run.train_fraction for one in contents.records if one.run.backbone)
-        images = f"{share:.0%} of the training images, " if share < 1 else ""
+        measured = [one.run for one in contents.records if (one.run.dataset, one.run.backbone) == where]
+        rate = "tuned for each label" if all(run.recipe.tuned for run in measured) else "one rate for all"
+        most = max(measured, key=lambda run: run.train_fraction)
+        images = f"{most.share_of_data} of the training images, " if most.train_fraction < 1 else ""
         training = f"{place.backbone}, {images}{epochs} epochs, {rate}, {seeds}"
         yield f"{labels} on {place.dataset}, {training} (`{_name(contents)}`):"
         yield ""
