@@ -31,7 +31,7 @@ MakeBench = Callable[..., Any]
 def test_engine_decides_as_the_official_loops_on_every_image_attack_and_mode(
     digit_bench: MakeBench, kind: str, rows: Sequence[int], record_property: Callable[[str, object], None]
 ) -> None:
-    bench = digit_bench(kind, images=120)
+    bench = digit_bench(kind, images=210)
     network, labels = bench.network, bench.labels
     images, classes = official.normalised(network, bench.test.images), torch.from_numpy(bench.test.classes)
     found = bench.measured_by(attacks_paper()).arrays
@@ -49,7 +49,7 @@ def test_engine_decides_as_the_official_loops_on_every_image_attack_and_mode(
                 assert reads != {int(read[image])}, f"{attack} at {epsilon} on image {image}: not the official decision"
                 sensitive.add(int(image))
     record_property(f"images of {kind} whose official decision changes when the input moves by 1e-6", sensitive)
-    assert len(sensitive) <= 0.01 * len(classes)
+    assert len(sensitive) <= 0.005 * len(classes)
     assert broken > len(classes), "attacks that break next to nothing could not tell two engines apart"
 
 
