@@ -22,10 +22,10 @@ from labelbench_evaluators.attacks_paper import attacks_paper
 MakeBench = Callable[..., Any]
 
 
-# The loops take ten seconds at every epsilon with large labels.
+# The loops take a minute at every epsilon with large labels.
 @pytest.mark.parametrize(
     ("kind", "rows"),
-    [("category", (0, 1, 3, 6)), ("low-dim", (1, 3, 6)), ("64x64", (2,)), ("48x48", (3,))],
+    [("category", range(7)), ("low-dim", range(7)), ("64x64", (1, 3, 6)), ("48x48", (2, 5))],
     ids=["category", "low-dim", "64x64", "48x48"],
 )
 def test_engine_decides_as_the_official_loops_on_every_image_attack_and_mode(
