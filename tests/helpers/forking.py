@@ -1,4 +1,4 @@
-"""Python processes forked from one that has loaded the libraries, which takes seconds each time.
+"""Python processes forked from one that has loaded labelbench and its libraries, which takes seconds each time.
 
 ``Forks.python`` is called as Python is, ``python -m MODULE ARGUMENTS``. What such a process reads, writes and leaves
 behind is its own: environment, folder, streams, plugins, exit code. What an interpreter takes from the environment when
@@ -11,8 +11,9 @@ import atexit
 import contextlib
 import gc
 import importlib
-import json
+import marshal
 import os
+import pkgutil
 import runpy
 import select
 import signal
@@ -22,14 +23,16 @@ import sys
 import tempfile
 import threading
 import traceback
+from importlib import metadata
 from pathlib import Path
 from typing import NoReturn
 
-_LIBRARIES = ("click", "librosa", "rich", "scipy.stats", "sklearn.datasets", "timm", "torch._dynamo", "torchvision")
-# Read by an interpreter or a library when it starts.
-_EARLY = ("PYTHON", "LC_", "LANG", "OMP_", "MKL_", "ATEN_", "ONEDNN_", "CUDA_", "LD_")
-_SEEN = {"PYTHONPATH", "PYTHONDONTWRITEBYTECODE", "PYTHONHASHSEED"}
-_HASH_SEEDS = ("", "0", "1")
+import asking
+
+_LIBRARIES = (
+    *("click", "jinja2", "librosa", "matplotlib.backends.backend_agg", "matplotlib.figure", "rich.progress"),
+    *("rich.table", "scipy.stats", "sklearn.datasets", "timm", "torch._dynamo", "torchvision"),
+)
 _LOOK_SECONDS = 5
 
 
@@ -45,12 +48,13 @@ class Forks:
 
     def __init__(self, folder: Path) -> None:
         self.python = folder / "python"
-        self.python.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{__file__}" ask "{folder}" "$@"\n')
+        # Without what a Python looks for when it starts, none of which asking needs.
+        self.python.write_text(f'#!/bin/sh\nexec "{sys.executable}" -I -S "{asking.__file__}" "{folder}" "$@"\n')
         self.python.chmod(0o755)
         self._servers = []
-        for seed in _HASH_SEEDS:
+        for seed in asking.HASH_SEEDS:
             env = {**os.environ, "OMP_NUM_THREADS": "1", **({"PYTHONHASHSEED": seed} if seed else {})}
-            command = [sys.executable, __file__, "serve", str(folder), seed]
+            command = [sys.executable, __file__, str(folder), seed]
             self._servers.append(subprocess.Popen(command, stdout=subprocess.PIPE, env=env))
         for server in self._servers:
             assert server.stdout is not None
@@ -62,101 +66,79 @@ class Forks:
             server.communicate()
 
 
-def ask(folder: str, args: list[str]) -> NoReturn:
-    """Be what Python is, by a process that is forked."""
-    seed = os.environ.get("PYTHONHASHSEED", "")
-    if (
-        args[:1] != ["-m"]
-        or _early() != json.loads(Path(folder, "environment.json").read_text())
-        or seed not in _HASH_SEEDS
-    ):
-        os.execv(sys.executable, [sys.executable, *args])
-    with socket.socket(socket.AF_UNIX) as asked:
-        asked.connect(_place(folder, seed))
-        wanted = json.dumps({"args": args[1:], "cwd": str(Path.cwd()), "env": dict(os.environ)}).encode()
-        socket.send_fds(asked, [len(wanted).to_bytes(8, "big")], [0, 1, 2])
-        asked.sendall(wanted)
-        code = int.from_bytes(_received(asked, 8), "big", signed=True)
-    if code < 0:
-        if code != -signal.SIGKILL:
-            signal.signal(-code, signal.SIG_DFL)
-        os.kill(os.getpid(), -code)
-    os._exit(code)
-
-
-def _early() -> dict[str, str]:
-    """What an interpreter or a library read when it started."""
-    return {name: value for name, value in os.environ.items() if name.startswith(_EARLY) and name not in _SEEN}
-
-
-def _place(folder: str, seed: str) -> str:
-    return f"{folder}/s{seed}"
-
-
-def _received(asked: socket.socket, count: int) -> bytes:
-    found = b""
-    while len(found) < count:
-        more = asked.recv(count - len(found))
-        if not more:
-            raise EOFError("the other side of the socket has ended")
-        found += more
-    return found
-
-
 def serve(folder: str, seed: str) -> None:
     """Fork a process for whoever asks; returns in the fork."""
+    tests = os.getppid()
+    # Who asked, by the process that does what was asked.
+    askers: dict[int, socket.socket] = {}
     with socket.socket(socket.AF_UNIX) as door:
-        door.bind(_place(folder, seed))
+        door.bind(asking.door(folder, seed))
         door.listen()
-        door.settimeout(_LOOK_SECONDS)
-        Path(folder, "environment.json").write_text(json.dumps(_early()))
+        Path(folder, "environment").write_bytes(marshal.dumps(asking.early()))
         os.write(1, b"ready\n")
-        asked = _next(door)
-        for name in _LIBRARIES:
-            with contextlib.suppress(ImportError):
-                importlib.import_module(name)
-        gc.collect()
-        gc.freeze()
-        signal.signal(signal.SIGCHLD, signal.SIG_IGN)
-        while os.fork():
-            asked.close()
-            asked = _next(door)
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    size, streams, _, _ = socket.recv_fds(asked, 8, 3)
-    wanted = json.loads(_received(asked, int.from_bytes(size, "big")))
-    process = os.fork()
-    if process:
-        _watch(asked, process)
-    asked.close()
+        while True:
+            ready = select.select([door, *askers, *askers.values()], [], [], _LOOK_SECONDS)[0]
+            if not ready and os.getppid() != tests:
+                os._exit(0)
+            for process, asker in tuple(askers.items()):
+                if process in ready or asker in ready:
+                    _end(process, asker, killed=process not in ready)
+                    del askers[process]
+            if door in ready:
+                if not gc.get_freeze_count():
+                    _load()
+                    gc.collect()
+                    gc.freeze()
+                asker = door.accept()[0]
+                try:
+                    size, streams, _, _ = socket.recv_fds(asker, 8, 3)
+                    wanted = asking.wanted(asker, size)
+                except EOFError:
+                    continue
+                number = os.fork()
+                if not number:
+                    break
+                askers[os.pidfd_open(number)] = asker
+                for stream in streams:
+                    os.close(stream)
+    asker.close()
+    for process, other in askers.items():
+        os.close(process)
+        other.close()
     for number, stream in enumerate(streams):
         os.dup2(stream, number)
         os.close(stream)
     _become(**wanted)
 
 
-def _next(door: socket.socket) -> socket.socket:
-    """Whoever asks next; ends when the tests are gone."""
-    tests = os.getppid()
-    while True:
-        try:
-            asked = door.accept()[0]
-        except TimeoutError:
-            if os.getppid() != tests:
-                os._exit(0)
-        else:
-            asked.setblocking(True)
-            return asked
+def _end(process: int, asker: socket.socket, *, killed: bool) -> None:
+    """Tell how a process ended; it is killed when nobody waits for it any more."""
+    if killed:
+        signal.pidfd_send_signal(process, signal.SIGKILL)
+    found = os.waitid(os.P_PIDFD, process, os.WEXITED)
+    os.close(process)
+    assert found
+    code = found.si_status if found.si_code == os.CLD_EXITED else -found.si_status
+    with asker, contextlib.suppress(OSError):
+        asker.sendall(code.to_bytes(8, "big", signed=True))
 
 
-def _watch(asked: socket.socket, process: int) -> NoReturn:
-    """Tell how a process ended, or end it when nobody waits for it any more."""
-    end = os.pidfd_open(process)
-    if asked in select.select([asked, end], [], [])[0]:
-        os.kill(process, signal.SIGKILL)
-    code = os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
-    with contextlib.suppress(OSError):
-        asked.sendall(code.to_bytes(8, "big", signed=True))
-    os._exit(0)
+def _load() -> None:
+    """The libraries, and labelbench with its own plugins; what pages are made from is read once."""
+    import labelbench
+
+    modules = [module.name for module in pkgutil.walk_packages(labelbench.__path__, "labelbench.")]
+    plugins = [
+        entry.module for entry in metadata.distribution("labelbench").entry_points if entry.group == "labelbench"
+    ]
+    for name in (*_LIBRARIES, *modules, *plugins):
+        if not name.endswith("__main__"):
+            with contextlib.suppress(ImportError):
+                importlib.import_module(name)
+    from labelbench.report.templates import template
+
+    for name in ("page.html", "notebook.html"):
+        template(name)
 
 
 def _become(args: list[str], cwd: str, env: dict[str, str]) -> None:
@@ -177,12 +159,10 @@ def _become(args: list[str], cwd: str, env: dict[str, str]) -> None:
 
 
 def main() -> NoReturn:
-    """``forking.py ask FOLDER -m MODULE ARGUMENTS`` or ``forking.py serve FOLDER SEED``."""
-    task, folder, *args = sys.argv[1:]
-    if task == "ask":
-        ask(folder, args)
+    """``forking.py FOLDER SEED``."""
+    folder, seed = sys.argv[1:]
     python = Path(folder, "python")
-    serve(folder, *args)
+    serve(folder, seed)
     sys.executable = str(python)
     code: object = 0
     try:
