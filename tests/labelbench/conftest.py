@@ -183,7 +183,7 @@ def hostile_run(tmp_path_factory: pytest.TempPathFactory, forked_python: Path) -
     done = _run(
         folder,
         forked_python,
-        *("run", "--device", "cpu", "--threads", "1", "--dataset", "digits", "--backbone", "resnet8"),
+        *("run", "--device", "cpu", "--threads", "1", "--dataset", "digits:size=8", "--backbone", "resnet8"),
         *("--label", "category", "--label", "<img src=x onerror=alert(1)>", "--label", "../x"),
         *(part for name in evaluators for part in ("--evaluator", name)),
         *(

@@ -16,7 +16,7 @@ import labelbench
 from labelbench.results.store import Results
 
 SMALL = {
-    "datasets": "digits",
+    "datasets": "digits:size=8",
     "backbones": "resnet8",
     "evaluators": ["accuracy", "label-statistics"],
     "seeds": 1,
@@ -40,7 +40,7 @@ def test_run_trains_measures_and_gives_every_score(trained: tuple[Path, labelben
     nearest = table.where(evaluator="accuracy", score="nearest")
     assert len(nearest) == 1
     found = nearest[0]
-    assert (found.dataset, found.backbone, found.label, found.seed) == ("digits", "resnet8", "category", 0)
+    assert (found.dataset, found.backbone, found.label, found.seed) == ("digits:size=8", "resnet8", "category", 0)
     assert (found.unit, found.higher_is_better, found.count, found.epochs) == ("share", True, 50, 1)
     assert found.low is not None and found.high is not None and found.value is not None
     assert 0 <= found.low <= found.value <= found.high <= 1
@@ -52,7 +52,18 @@ def test_run_and_the_command_do_the_same(
     trained: tuple[Path, labelbench.ScoreTable], command: Callable[..., subprocess.CompletedProcess[str]]
 ) -> None:
     folder, _ = trained
-    options = ["--dataset", "digits", "--backbone", "resnet8", "--label", "category", "--epochs", "1", "--seeds", "1"]
+    options = [
+        "--dataset",
+        "digits:size=8",
+        "--backbone",
+        "resnet8",
+        "--label",
+        "category",
+        "--epochs",
+        "1",
+        "--seeds",
+        "1",
+    ]
     options += ["--evaluator", "accuracy", "--evaluator", "label-statistics", "--train-fraction", "0.1"]
     options += ["--test-images", "50", "--device", "cpu", "--threads", "1", "--results", str(folder)]
     written = (folder / "leaderboard.md").read_text()

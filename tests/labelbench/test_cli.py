@@ -21,7 +21,8 @@ from labelbench.commands.listing import KINDS
 
 Command = Callable[..., subprocess.CompletedProcess[str]]
 
-SMALL = ["run", "--device", "cpu", "--threads", "1", "--dataset", "digits", "--backbone", "resnet8",
+DIGITS = "digits:size=8"
+SMALL = ["run", "--device", "cpu", "--threads", "1", "--dataset", DIGITS, "--backbone", "resnet8",
          "--label", "category", *BRIEF, "--results", "out"]  # fmt: skip
 
 RAINBOW = """
@@ -52,7 +53,7 @@ class Flaky(torch.nn.Module):
         self.gradients += images.requires_grad
         if images.requires_grad and str(self.gradients) == os.environ.get("FAILS_AT"):
             raise RuntimeError("out of memory")
-        return images[:, :, ::8, ::8].flatten(1)
+        return images[:, :, ::2, ::2].flatten(1)
 
 @hookimpl
 def register_backbones():
@@ -68,7 +69,7 @@ def test_a_run_ends_with_a_leaderboard_verdicts_and_a_report(command: Command, t
     done = command(*SMALL, "--label", "constant", "--evaluator", "label-statistics")
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
-    assert lines[0].startswith("Leaderboard: digits, resnet8, n = 1, settings a, ")
+    assert lines[0].startswith(f"Leaderboard: {DIGITS}, resnet8, n = 1, settings a, ")
     assert any(line.startswith("category ") for line in lines) and any(line.startswith("constant ") for line in lines)
     assert lines[-2].startswith("Verdicts on the claims: 0 reproduced, 0 contradicted, ")
     assert lines[-1].startswith("More: labelbench leaderboard out --table NAME (differences, claims, ")
@@ -158,12 +159,12 @@ def test_a_plan_says_what_would_be_done_and_does_nothing(command: Command, tmp_p
 def test_a_measured_plan_estimates_the_time(command: Command) -> None:
     done = command("plan", *SMALL[1:], "--measure")
     assert done.returncode == 0, done.stderr
-    assert "digits resnet8 10: 1 trainings, 1,280 images at " in done.stdout
+    assert f"{DIGITS} resnet8 10: 1 trainings, 1,280 images at " in done.stdout
     assert "all missing trainings, one after another: " in done.stdout
 
 
 def test_own_images_run(command: Command, images_folder: Path) -> None:
-    args = [f"folder:{images_folder}" if arg == "digits" else arg for arg in SMALL]
+    args = [f"folder:{images_folder}" if arg == DIGITS else arg for arg in SMALL]
     done = command(*args, "--train-fraction", "1")
     assert done.returncode == 0, done.stderr
     assert f"folder:{images_folder}" in done.stdout
@@ -181,7 +182,7 @@ def test_changed_images_are_not_mixed_with_old_results(command: Command, images_
             target.mkdir(parents=True)
             for file in source.iterdir():
                 (target / file.name).write_bytes(file.read_bytes())
-    args = ["cifar10" if arg == "digits" else arg for arg in SMALL] + ["--data-dir", str(data), "--train-fraction", "1"]
+    args = ["cifar10" if arg == DIGITS else arg for arg in SMALL] + ["--data-dir", str(data), "--train-fraction", "1"]
     assert command(*args).returncode == 0
     next((data / "cifar10" / "train" / "cat").iterdir()).unlink()
     done = command(*args)
@@ -230,7 +231,7 @@ def test_an_attack_that_fails_fails_its_cell_alone_and_goes_on_after_its_last_fi
     failed = command(*args, env={**env, "FAILS_AT": "4"})
     assert failed.returncode == 3 and "Traceback" not in failed.stderr
     assert "1 part(s) failed; the same command tries them again" in failed.stderr
-    assert "digits flaky category seed 0 10% of the data attacks-paper: RuntimeError: out of memory" in failed.stderr
+    assert f"{DIGITS} flaky category seed 0 10% of the data attacks-paper: RuntimeError: out of memory" in failed.stderr
     measured = sorted(file.relative_to(tmp_path / "out").parts[1] for file in tmp_path.rglob("a*-??????????.json"))
     assert measured == ["flaky", "resnet8", "resnet8"]
     # The 10 of the last two attacks.
@@ -288,7 +289,7 @@ def test_a_data_set_that_is_absent_fails_its_own_cells_and_leaves_the_others_alo
     absent = "cifar10 is not in nowhere, and offline nothing is downloaded; put cifar10.zip or a folder cifar10"
     assert f"failed: training cifar10 resnet8 category seed 0 10% of the data: {absent}" in done.stderr
     board = command("leaderboard", "out", "--format", "csv").stdout
-    assert "digits" in board and "cifar10" not in board
+    assert DIGITS in board and "cifar10" not in board
 
 
 @pytest.mark.parametrize(
@@ -376,7 +377,7 @@ def test_a_look_at_a_data_set_says_what_is_odd_draws_it_and_is_noted_beside_resu
     note = "1 of 12 test images (8.3 %) is in the training part too, pixel for pixel"
     assert f"note: {note}\n" in looked.stdout and "24 training and 12 test images of 32x32 pixels" in looked.stdout
     assert (tmp_path / "images.png").read_bytes().startswith(b"\x89PNG")
-    args = [{"digits": f"folder:{images_folder}", "0.1": "1"}.get(part, part) for part in SMALL]
+    args = [{DIGITS: f"folder:{images_folder}", "0.1": "1"}.get(part, part) for part in SMALL]
     done = command(*args)
     assert done.returncode == 0, done.stderr
     assert f"images: {note}" in (tmp_path / "out" / "leaderboard.md").read_text()

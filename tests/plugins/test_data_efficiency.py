@@ -31,7 +31,9 @@ from labelbench_evaluators.data_efficiency import SHARES, area_score, data_effic
 
 RECIPE = Recipe(name="test", epochs=1, batch_size=64, optimizer=SGD(0.05), milestones=(1,), crop_padding=2)
 SUITE = Suite(
-    "test", ("digits",), ("category",), ("resnet8",), ("accuracy", "data-efficiency"), recipe=RECIPE, test_images=60
+    *("test", ("digits:size=8",), ("category",), ("resnet8",), ("accuracy", "data-efficiency")),
+    recipe=RECIPE,
+    test_images=60,
 )
 NAMES = ["1%", "2%", "4%", "8%", "10%", "20%", "100%"]
 

@@ -210,7 +210,7 @@ def test_no_more_images_than_the_setting_says(digit_bench: Callable[..., Any]) -
 def test_a_training_of_one_epoch_has_all_moments(tmp_path: Path) -> None:
     recipe = Recipe(name="test", epochs=1, batch_size=64, optimizer=SGD(0.05), milestones=(1,), crop_padding=2)
     suite = Suite(
-        "test", ("digits",), ("category",), ("resnet8",), ("feature-views", "learning-curve"), recipe=recipe,
+        "test", ("digits:size=8",), ("category",), ("resnet8",), ("feature-views", "learning-curve"), recipe=recipe,
         test_images=40, train_fraction=0.2,
     )  # fmt: skip
     planned = plan(suite, Numerics(threads=1), Results(tmp_path))

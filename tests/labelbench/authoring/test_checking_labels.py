@@ -130,7 +130,7 @@ def test_bad_plugins_stop_neither_the_list_nor_another_plugin(
     assert listed.returncode == 0, listed.stderr
     assert all(name in listed.stdout for name in [*bad_plugins.FOUND_BY_A_CHECK, "good", "broken: "])
     done = command(
-        "run", "--label", "good", "--label", "nan", "--dataset", "digits", *BRIEF, "--results", "out", env=env
+        "run", "--label", "good", "--label", "nan", "--dataset", "digits:size=8", *BRIEF, "--results", "out", env=env
     )
     assert done.returncode == 3
     assert "1.0) failed" not in done.stdout and "\ngood " in done.stdout

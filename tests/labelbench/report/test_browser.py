@@ -269,7 +269,7 @@ def test_a_plugin_s_evaluator_has_its_curve_in_a_section_of_its_own(browser: Any
         assert page.locator("#charts-light > p").inner_text() == "How much light does a label need?"
         assert lines(page, "brightness") == ["category", "../x", "&lt;img src=x onerror=alert(1)&gt;"]
         figure = page.locator("#charts-light figure")
-        assert figure.locator("h3").inner_text() == "Accuracy <i>in the dark</i>: digits, resnet8"
+        assert figure.locator("h3").inner_text() == "Accuracy <i>in the dark</i>: digits:size=8, resnet8"
         assert figure.locator("h4").inner_text() == "<b>a"
         plot = "document.querySelector('#charts-light .plot')"
         assert page.evaluate(f"{plot}.data.find((one) => one.name === 'category').x") == [25, 50, 100]

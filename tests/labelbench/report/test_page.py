@@ -208,7 +208,7 @@ def series_of(page: Page) -> list[dict[str, Any]]:
 def test_a_plugin_with_names_of_markup_and_paths_writes_into_its_folder_alone(hostile_run: Path) -> None:
     beside = {file.name for file in hostile_run.parent.iterdir()}
     assert beside == {"inner", "site"} and [file.name for file in hostile_run.iterdir()] == ["results"]
-    folders = {file.name for file in (hostile_run / "results" / "digits" / "resnet8").iterdir()}
+    folders = {file.name for file in (hostile_run / "results" / "digits-size=8" / "resnet8").iterdir()}
     assert folders == {"category", "x", "img-src=x-onerror=alert-1"}
     text = (hostile_run / "results" / "report.html").read_text(encoding="utf-8")
     page = Page(text)

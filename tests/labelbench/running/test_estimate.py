@@ -33,16 +33,16 @@ def test_work_is_what_a_training_looks_at(share: float) -> None:
 
 def test_small_steps_are_timed_by_themselves(tmp_path: Path) -> None:
     suite = Suite(
-        "test", ("digits",), ("category",), ("resnet8",), ("data-efficiency",), recipe=find_recipe("quick")
-    )  # fmt: skip
+        *("test", ("digits:size=8",), ("category",), ("resnet8",), ("data-efficiency",)), recipe=find_recipe("quick")
+    )
     *lines, total = estimate(plan(suite, Numerics(threads=1), Results(tmp_path)))
     assert sum(int(re.findall(r"(\d+) trainings", line)[0]) for line in lines) == 7
-    assert "digits resnet8 10: 1 trainings, 3,360 images 14 at a time at " in lines[0] + lines[1]
+    assert "digits:size=8 resnet8 10: 1 trainings, 3,360 images 14 at a time at " in lines[0] + lines[1]
     assert total.startswith("all missing trainings")
 
 
 def test_jobs_at_once_take_less_time_and_say_so(tmp_path: Path) -> None:
-    suite = Suite("test", ("digits",), ("category", "low-dim"), ("resnet8",), ("accuracy",), recipe=RECIPE)
+    suite = Suite("test", ("digits:size=8",), ("category", "low-dim"), ("resnet8",), ("accuracy",), recipe=RECIPE)
     line, total = estimate(plan(suite, Numerics(threads=1), Results(tmp_path)), jobs=2)
     assert ": 2 trainings, " in line and " images/s, 2 at once in processes: " in line
     assert total.startswith("all missing trainings, 2 at once: ")

@@ -32,7 +32,7 @@ from labelbench.suite import Suite
 RECIPE = Recipe(name="test", epochs=1, batch_size=64, optimizer=SGD(0.05), milestones=(1,), crop_padding=2)
 SUITE = Suite(
     "test",
-    ("digits",),
+    ("digits:size=8",),
     ("category", "constant"),
     ("resnet8",),
     ("accuracy", "label-statistics"),
@@ -60,7 +60,7 @@ def alone_and_together(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, 
     for folder, jobs in zip(folders, (1, 2), strict=True):
         runner, text = ran(folder, jobs)
         assert (runner.outcome.trained, runner.outcome.measured, runner.outcome.failures) == (2, 4, [])
-        assert "digits resnet8 constant seed 0 10% of the data: trained" in text
+        assert "digits:size=8 resnet8 constant seed 0 10% of the data: trained" in text
     return folders
 
 

@@ -36,7 +36,9 @@ def test_the_command_profiles_each_shape_of_label_once(
     command: Callable[..., subprocess.CompletedProcess[str]],
 ) -> None:
     labels = ["--label", "speech", "--label", "constant", "--label", "low-dim", "--evaluator", "accuracy"]
-    done = command("profile", "--backbone", "resnet8", *labels, "--device", "cpu", "--threads", "1")
+    done = command(
+        "profile", "--dataset", "digits:size=8", "--backbone", "resnet8", *labels, "--device", "cpu", "--threads", "1"
+    )
     assert done.returncode == 0, done.stderr
     assert [line.split()[2] for line in done.stdout.splitlines() if line.startswith("digits")] == [
         "speech,",

@@ -46,10 +46,12 @@ class Mine(Evaluator):
 def register_evaluators():
     return {"a-mine": Mine}
 """
+DIGITS = "digits:size=8"
+PLACE = f"{DIGITS} resnet8 constant"
 SMALL = [
     "run",
     "--dataset",
-    "digits",
+    DIGITS,
     "--seeds",
     "1",
     "--device",
@@ -67,9 +69,9 @@ SMALL += ["--train-fraction", "0.2", "--test-images", "50", "--results", "out", 
 # What an evaluator does -> what is said of its cell.
 WRONG = {
     "targets": "evaluate() changed the targets of its labels, which others are given too; expected that it changes",
-    "weights": "evaluate() changed the weights of digits resnet8 constant seed 0",
-    "undeclared": "it asked for the network of digits resnet8 constant seed 7 20% of the data without need; expected",
-    "no-needs": "needs() failed for digits resnet8 constant seed 0 20% of the data: it ended the process: sys.exit",
+    "weights": f"evaluate() changed the weights of {PLACE} seed 0",
+    "undeclared": f"it asked for the network of {PLACE} seed 7 20% of the data without need; expected",
+    "no-needs": f"needs() failed for {PLACE} seed 0 20% of the data: it ended the process: sys.exit",
     "exit": "it ended the process: sys.exit(0)",
     "interrupt": "KeyboardInterrupt",
     "generator": "GeneratorExit",
@@ -77,7 +79,7 @@ WRONG = {
 
 
 def accuracy(folder: Path) -> object:
-    (file,) = (folder / "out" / "digits").rglob("accuracy-??????????.json")
+    (file,) = (folder / "out" / "digits-size=8").rglob("accuracy-??????????.json")
     return json.loads(file.read_text())["scores"]
 
 
@@ -88,18 +90,20 @@ def test_what_is_wrong_or_absent_fails_its_own_cells(
     environment = {**install("mine", PLUGIN), "LABELBENCH_DATA": str(tmp_path / "nothing")}
     forms = [f"a-mine:{what}" for what in (*WRONG, "outputs")]
     beside = [*SMALL, *(part for form in forms for part in ("--evaluator", form)), "--evaluator", "accuracy"]
-    beside += ["--dataset", "cifar10", "--dataset", "digits"]
+    beside += ["--dataset", "cifar10", "--dataset", DIGITS]
     for name, options in (("alone", [*SMALL, "--evaluator", "accuracy"]), ("beside", beside)):
         (tmp_path / name).mkdir()
         done = command(*options, env=environment, cwd=tmp_path / name)
     assert done.returncode == 3, done.stderr
     for what, told in WRONG.items():
         (line,) = [
-            line for line in done.stderr.splitlines() if line.startswith("failed: digits") and f"a-mine:{what}:" in line
+            line
+            for line in done.stderr.splitlines()
+            if line.startswith(f"failed: {DIGITS}") and f"a-mine:{what}:" in line
         ]
         assert told in line
-    assert "digits resnet8 constant seed 0 20% of the data a-mine:outputs: x 1" in done.stderr
+    assert f"{PLACE} seed 0 20% of the data a-mine:outputs: x 1" in done.stderr
     assert "failed: training cifar10 resnet8 constant seed 0 20% of the data: " in done.stderr
     assert "failed: cifar10 resnet8 constant seed 0 20% of the data accuracy: needs " in done.stderr
-    assert "digits resnet8 constant seed 0 20% of the data accuracy: failed" not in done.stderr
+    assert f"{PLACE} seed 0 20% of the data accuracy: failed" not in done.stderr
     assert accuracy(tmp_path / "alone") == accuracy(tmp_path / "beside") != []
