@@ -47,6 +47,11 @@ def pytest_configure(config: pytest.Config) -> None:
         config.add_cleanup(partial(os.environ.pop, "FORKED_PYTHON"))
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Long tests are begun first."""
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
+
+
 @pytest.fixture(scope="session")
 def forked_python() -> Path:
     """A Python for commands that need not be started afresh, see ``helpers/forking.py``."""

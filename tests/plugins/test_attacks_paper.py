@@ -23,6 +23,7 @@ MakeBench = Callable[..., Any]
 
 
 # The loops take a minute at every epsilon with large labels.
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("kind", "rows"),
     [("category", range(7)), ("low-dim", range(7)), ("64x64", (1, 3, 6)), ("48x48", (2, 5))],

@@ -66,6 +66,7 @@ def test_an_unknown_name_is_told_before_anything_is_done(line: list[str], comman
     )
 
 
+@pytest.mark.long
 def test_a_trial_prints_a_row_for_the_label_and_its_controls_and_keeps_nothing(
     command: Command, tmp_path: Path
 ) -> None:

@@ -101,6 +101,7 @@ def wait_for_a_training(folder: Path, driver: subprocess.Popen[Any], node: Any =
     raise AssertionError("no training was begun")
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks for processes in /proc")
 def test_a_suite_survives_the_death_of_driver_worker_and_node(cluster: Any, tmp_path: Path) -> None:
     here, there = tmp_path / "here", tmp_path / "there"

@@ -31,6 +31,7 @@ LOSSES = [2.2208398818969726, 1.8423517227172852]
 WEIGHTS = "c73a01ec56c66781ff9a70cb6310be6f7b7a97f0aed02411fd4c23680da4e7d6"
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not has_avx2(), reason="no x86 processor with AVX2")
 @pytest.mark.skipif(not torch.__version__.startswith("2.14.1"), reason="the reference is of torch 2.14.1")
 def test_a_training_has_the_bits_that_it_has_on_other_processors(
