@@ -16,7 +16,7 @@ from labelbench.tunings import Tuning
 BEGIN, END = "<!-- findings: made by `labelbench findings` -->", "<!-- end of findings -->"
 _MARKS = {"reproduced": "**reproduced**", "contradicted": "**contradicted**", "not decided": "open"}
 _SHOWN = 3
-_PROTOCOL = "The paper trains VGG19, ResNet-32 and ResNet-110 for 600 epochs; each verdict is of its column's training."
+_PROTOCOL = "The paper trains VGG19, ResNet-32 and ResNet-110 for 600 epochs; each verdict is of its board's training."
 _CHANCE = "which one in twenty does by chance where there is nothing: a single one of many shows little."
 _SAME_IMAGES = (
     "Intervals over seeds do not say what other test images would give, since these are the same for every seed."
@@ -51,7 +51,7 @@ class Published:
 
 
 def summary_text(published: Sequence[Published], claims: Claims) -> str:
-    """The verdicts as one table, a row for each claim and attack and a column for each place: for a front page."""
+    """The boards, and their verdicts with a row for each claim and attack: for a front page."""
     return "\n".join([BEGIN, "", *_summary(published, claims), END])
 
 
@@ -109,25 +109,37 @@ def _summary(published: Sequence[Published], claims: Claims) -> Iterator[str]:
     where = ", ".join(f"{count} on {name}" for count, name in by_board if count)
     yield f"{decided} of {counts.total()} verdicts are decided{f' ({where})' if where else ''}: {words}. {_PROTOCOL}"
     yield ""
-    columns: dict[tuple[str, ...], None] = {}
     found: dict[tuple[str, ...], list[str]] = defaultdict(list)
+    places: dict[tuple[str, ...], None] = {}
     for one in published:
         for verdict in _judged(one):
             place = (one.name, verdict.dataset, verdict.backbone, one.training(verdict.settings))
-            columns[place] = None
+            places[place] = None
             found[verdict.claim, verdict.attack, *place].append(verdict.outcome)
-    heads = [f"{name}: {dataset}, {backbone}, {training}" for name, dataset, backbone, training in columns]
+    heads = _told_apart([name for name, *_ in places])
+    yield from _table(
+        ("board", "data set", "network", "training"),
+        [(f"**{head}**", *place[1:]) for head, place in zip(heads, places, strict=True)],
+    )
     rows = [
         (
             claim.id,
             "" if number else claim.text,
             attack,
-            *(_outcomes(found[claim.id, attack, *place]) for place in columns),
+            *(_outcomes(found[claim.id, attack, *place]) for place in places),
         )
         for claim in claims.claims
         for number, attack in enumerate(claim.attacks)
     ]
     yield from _table(("", "claim", "attack", *heads), rows)
+
+
+def _told_apart(names: Sequence[str]) -> list[str]:
+    """Names, each with its number where there are several of it."""
+    return [
+        f"{name} ({names[: place + 1].count(name)})" if names.count(name) > 1 else name
+        for place, name in enumerate(names)
+    ]
 
 
 def _judged(one: Published) -> list[Verdict]:

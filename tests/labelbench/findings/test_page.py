@@ -49,9 +49,22 @@ def test_how_far_from_the_paper_a_verdict_was_made_stands_beside_it() -> None:
     one = Published("mine", build(records, headline=["accuracy/nearest"]))
     training = "600 epochs, 25% of 50,000 training images, 100 test images, one rate for all"
     for text in (page_text([one], paper_claims(), ""), summary_text([one], paper_claims())):
-        assert f"| mine: cifar10, resnet32, {training} |" in text
+        assert f"| **mine** | cifar10 | resnet32 | {training} |" in text
         assert "The paper trains VGG19, ResNet-32 and ResNet-110 for 600 epochs" in text
     assert f"| mine: cifar10, resnet32 | {training} |" in page_text([one], paper_claims(), "")
+
+
+def test_a_board_of_two_trainings_has_a_column_for_each() -> None:
+    records = [
+        one
+        for share in (0.25, 1.0)
+        for label in ("category", "speech")
+        for one in made_up.seeds(label, "accuracy", {"nearest": 0.9}, train_fraction=share, test_images=100)
+    ]
+    text = summary_text([Published("mine", build(records, headline=["accuracy/nearest"]))], paper_claims())
+    assert "|  | claim | attack | mine (1) | mine (2) |" in text
+    for head, share in (("mine (1)", "100%"), ("mine (2)", "25%")):
+        assert f"| **{head}** | cifar10 | resnet32 | 600 epochs, {share} of 50,000 training images" in text
 
 
 def test_a_figure_is_said_to_show_no_more_than_was_measured() -> None:
