@@ -62,8 +62,8 @@ def chosen(board: Leaderboard, choice: Choice) -> Leaderboard:
     """The part of a leaderboard that is asked for.
 
     Raises:
-        UnknownName: no such table, column or label.
-        InputError: ``only`` that is not ``dataset=``, ``backbone=`` or ``set=``.
+        UnknownName: no such table, column, label or place.
+        InputError: ``only`` that is not ``dataset=``, ``backbone=`` or ``set=``; or no row is left.
     """
     found = _rows_of(board, choice)
     if choice.columns:
@@ -100,17 +100,24 @@ def _rows_of(board: Leaderboard, choice: Choice) -> Leaderboard:
         key, equals, pattern = text.partition("=")
         if key not in ONLY or not equals:
             raise InputError(f"--only {text}; expected {' or '.join(f'{name}=NAME' for name in ONLY)}")
-        places.append(_place_test("settings" if key == "set" else key, pattern))
+        part = "settings" if key == "set" else key
+        known = {getattr(row, part) for table in board.tables for row in table.rows} - {""}
+        if not any(_matches(name, pattern) for name in known):
+            raise UnknownName(key, pattern, known)
+        places.append(_place_test(part, pattern))
     if not tests and not places:
         return board
 
     def kept(ones: Iterable[Any], conditions: Sequence[Callable[[Any], bool]]) -> tuple[Any, ...]:
         return tuple(one for one in ones if all(test(one) for test in conditions))
 
-    tables = [replace(table, rows=kept(table.rows, [*tests, *places])) for table in board.tables]
+    found = (replace(table, rows=kept(table.rows, [*tests, *places])) for table in board.tables)
+    tables = tuple(table for table in found if table.rows)
+    if not tables:
+        raise InputError(f"no row is of {' and '.join([*choice.labels, *choice.only])}; expected what some row is of")
     return replace(
         board,
-        tables=tuple(table for table in tables if table.rows),
+        tables=tables,
         differences=kept(board.differences, [*tests, *places]),
         reported=kept(board.reported, [*tests, *places]),
         verdicts=kept(board.verdicts, places),

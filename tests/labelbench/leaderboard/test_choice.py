@@ -10,6 +10,7 @@ from labelbench.errors import InputError, UnknownName
 from labelbench.leaderboard.choice import Choice, chosen, table_names
 from labelbench.leaderboard.data import to_wide_csv
 from labelbench.leaderboard.leaderboard import Leaderboard, build
+from labelbench.results.records import Record
 
 seeds, record = made_up.seeds, made_up.record
 
@@ -23,6 +24,13 @@ def board() -> Leaderboard:
             records += seeds(label, "accuracy", scores, backbone=backbone)
             records += seeds(label, "attacks-paper", {"fgsm-untargeted/0.05": 0.1 + place / 10}, backbone=backbone)
     return build(records)
+
+
+def board_of_one() -> list[Record]:
+    return [
+        *seeds("category", "accuracy", {"nearest": 0.5}, backbone="resnet8"),
+        *seeds("category", "attacks-adaptive:quick,eps=8", {"adaptive/8": 0.25}, backbone="resnet8"),
+    ]
 
 
 def rows(found: Leaderboard) -> list[tuple[str, str]]:
@@ -61,6 +69,16 @@ def test_rows_are_chosen_by_label_and_place(board: Leaderboard) -> None:
         chosen(board, Choice(labels=("speach",)))
     with pytest.raises(InputError, match=r"--only vgg19; expected dataset=NAME or backbone=NAME or set=NAME"):
         chosen(board, Choice(only=("vgg19",)))
+
+
+def test_a_place_that_no_row_has_is_refused(board: Leaderboard) -> None:
+    with pytest.raises(UnknownName, match="unknown backbone 'vgg16'; did you mean vgg19"):
+        chosen(board, Choice(only=("backbone=vgg16",)))
+    with pytest.raises(UnknownName, match="unknown set 'b'; known: a"):
+        chosen(board, Choice(only=("set=b",)))
+    apart = build([*seeds("speech", "accuracy", {"nearest": 0.5}, backbone="vgg19"), *board_of_one()])
+    with pytest.raises(InputError, match="no row is of speech and backbone=resnet8"):
+        chosen(apart, Choice(labels=("speech",), only=("backbone=resnet8",)))
 
 
 def test_rows_are_ordered_by_a_score_the_best_first_or_by_label(board: Leaderboard) -> None:
