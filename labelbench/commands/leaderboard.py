@@ -12,7 +12,8 @@ import click
 from labelbench.claims.claim import OUTCOMES
 from labelbench.commands.options import format_option, output_option, results_folder
 from labelbench.commands.output import format_of, output_console, write_or_print
-from labelbench.leaderboard.choice import Choice, chosen, first_alone, table_names
+from labelbench.errors import InputError
+from labelbench.leaderboard.choice import Choice, chosen, chosen_scores, first_alone, table_names
 from labelbench.leaderboard.data import to_wide_csv
 from labelbench.leaderboard.exports import export
 from labelbench.leaderboard.leaderboard import Leaderboard
@@ -20,9 +21,6 @@ from labelbench.leaderboard.terminal import print_tables
 from labelbench.plugins.lookup import evaluator_here
 from labelbench.results.reading import read
 from labelbench.results.store import no_results, results_in
-
-# Formats for programs hold everything whatever is chosen for the eye.
-_COMPLETE = ("csv", "json")
 
 
 @click.command(epilog="Example: labelbench leaderboard results/quick --format latex --output quick.tex")
@@ -43,23 +41,27 @@ def leaderboard(
     output: Path | None,
     wide: bool,
     explain: bool,
-    columns: tuple[str, ...],
     **asked: Any,
 ) -> None:
     """Print the first table of a results folder: every label by what was measured. More with --table and --all."""
-    choice = Choice(columns=tuple(name.strip() for text in columns for name in text.split(",")), **asked)
+    choice = Choice(**asked)
+    if wide and (form or (format_of(None, output) if output and output.suffix else "csv")) != "csv":
+        raise InputError(f"--wide is CSV, not {form or output}; expected --format csv or an ending of .csv")
     contents = read(results_in(folder))
     if not contents.records and not contents.failures:
         raise no_results(folder)
     board = Leaderboard.of(contents)
     plain = choice == Choice()
     if wide:
-        write_or_print(to_wide_csv(board if plain else chosen(board, choice)), output)
+        write_or_print(to_wide_csv(chosen_scores(board, choice)), output)
         return
     if form or output:
         form = format_of(form, output)
-        text = export(board if plain and form in _COMPLETE else chosen(board, choice), form)
-        write_or_print(text, output)
+        if form == "csv":
+            board = chosen_scores(board, choice)
+        elif form != "json" or not plain:  # JSON holds everything unless something is chosen
+            board = chosen(board, choice)
+        write_or_print(export(board, form), output)
         return
     if plain:
         print_first(board, folder)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -33,7 +33,8 @@ class Choice:
     Attributes:
         table: one of :func:`table_names`; empty for the first.
         everything: whether all tables are.
-        columns: of scores, each by ``evaluator/score``, heading, score, or a pattern of the first.
+        columns: of scores, each by ``evaluator/score``, heading, score, or a pattern of the first; or several of these
+            with commas between them.
         labels: names or patterns of them.
         only: ``dataset=``, ``backbone=`` or ``set=`` and a name or pattern.
         sort: a column that rows are ordered by, the best first, or ``"label"``.
@@ -73,6 +74,23 @@ def chosen(board: Leaderboard, choice: Choice) -> Leaderboard:
     if choice.everything:
         return found
     return _one_table(found, choice.table) if choice.table else first_alone(found)
+
+
+def chosen_scores(board: Leaderboard, choice: Choice) -> Leaderboard:
+    """As :func:`chosen`, for CSV: all that is left, unless one table or some columns are asked for.
+
+    Raises:
+        UnknownName, InputError: as :func:`chosen` does; or the table is none of scores.
+    """
+    if choice.table in DERIVED and choice.table != "leaderboard":
+        raise InputError(
+            f"--table {choice.table} has no scores, of which CSV has a line each; expected another format, such as json"
+            + (", or `labelbench claims DIR --format csv`" if choice.table == "claims" else "")
+        )
+    if choice.table not in ("", "leaderboard"):
+        return chosen(board, choice)
+    found = chosen(board, replace(choice, everything=True))
+    return replace(found, tables=found.tables[:1]) if choice.columns or choice.table else found
 
 
 def _one_table(board: Leaderboard, name: str) -> Leaderboard:
@@ -143,6 +161,8 @@ def _with_columns(board: Leaderboard, choice: Choice) -> Leaderboard:
             board,
             tables=(*([first] if first else ()), *board.evaluator_tables),
             differences=tuple(one for one in board.differences if one.column.key in keys),
+            correlations=tuple(one for one in board.correlations if one.outcome in keys),
+            reported=tuple(one for one in board.reported if one.score in keys),
             missing=tuple(one for one in board.missing if set(one.evaluators) & {each.evaluator for each in columns}),
         )
     tables = []
@@ -160,13 +180,24 @@ def _headed(column: Column) -> Column:
 def _columns(known: Iterable[Column], names: Sequence[str]) -> Iterable[Column]:
     columns = list(known)
     found: dict[str, Column] = {}
-    for name in names:
-        matching = [each for each in columns if _is(each, name)]
+    for name in _names(columns, names):
+        matching = [each for each in columns if name and _is(each, name)]
         if not matching:
             known_names = {name for each in columns for name in (each.key, each.heading) if name}
             raise UnknownName("column", name, known_names)
         found |= {each.key: each for each in matching}
     return found.values()
+
+
+def _names(columns: Sequence[Column], texts: Iterable[str]) -> Iterator[str]:
+    """The names between commas; a name that holds some itself, as arguments of evaluators do, is taken whole."""
+    for text in texts:
+        parts = text.split(",")
+        while parts:
+            joined = {end: ",".join(parts[:end]).strip() for end in range(len(parts), 0, -1)}
+            end = next((end for end, name in joined.items() if any(_is(each, name) for each in columns)), 1)
+            yield joined[end]
+            del parts[:end]
 
 
 def _is(column: Column, name: str) -> bool:

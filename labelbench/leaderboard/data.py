@@ -31,7 +31,8 @@ _VERDICT_HEADINGS = ("claim", "text", "dataset", "backbone", "settings", "attack
 def to_csv(board: Leaderboard) -> str:
     """Tidy CSV: one line per row and score of the evaluators' tables, and nothing that is no score.
 
-    Lists inside a cell are separated by spaces (seeds, their values) or semicolons.
+    Where only the first table is left, the lines are of its scores. Lists inside a cell are separated by spaces (seeds,
+    their values) or semicolons.
     """
     differences = {_place(one, one.column.key): one for one in board.differences}
     reported: dict[tuple[str, ...], list[Reported]] = {}
@@ -146,7 +147,7 @@ def _row_facts(row: Row) -> dict[str, Any]:
 
 
 def _values(board: Leaderboard) -> Iterator[tuple[Row, Column, Value]]:
-    for table in board.evaluator_tables:
+    for table in board.evaluator_tables or board.tables:
         for row in table.rows:
             for column in table.columns:
                 if column.key in row.values:

@@ -36,6 +36,14 @@ def test_arguments_that_are_empty_or_no_text_are_refused(arguments: list[str], m
     assert message in str(refused.value) and "\n" not in str(refused.value)
 
 
+@pytest.mark.parametrize(
+    "options", [["--output", "x.json"], ["--format", "json"], ["--output", "x.csv", "--format", "json"]]
+)
+def test_one_line_for_each_label_is_in_no_other_format(options: list[str]) -> None:
+    with pytest.raises(InputError, match="--wide is CSV, not "):
+        cli.main(["leaderboard", "x", "--wide", *options], standalone_mode=False)
+
+
 def test_a_results_path_that_is_not_utf_8_is_refused_before_anything_is_computed() -> None:
     with pytest.raises(InputError, match="is not UTF-8; name another folder"):
         Results(Path(os.fsdecode(b"r\xff")))

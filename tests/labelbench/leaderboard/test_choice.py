@@ -7,8 +7,8 @@ import pytest
 
 import made_up
 from labelbench.errors import InputError, UnknownName
-from labelbench.leaderboard.choice import Choice, chosen, table_names
-from labelbench.leaderboard.data import to_wide_csv
+from labelbench.leaderboard.choice import Choice, chosen, chosen_scores, table_names
+from labelbench.leaderboard.data import to_csv, to_wide_csv
 from labelbench.leaderboard.leaderboard import Leaderboard, build
 from labelbench.results.records import Record
 
@@ -81,6 +81,15 @@ def test_a_place_that_no_row_has_is_refused(board: Leaderboard) -> None:
         chosen(apart, Choice(labels=("speech",), only=("backbone=resnet8",)))
 
 
+def test_columns_whose_evaluator_has_commas_can_be_named_beside_others() -> None:
+    found = build(board_of_one())
+    keys = ["attacks-adaptive:quick,eps=8/adaptive/8", "accuracy/nearest"]
+    for asked in ((", ".join(keys),), tuple(keys)):
+        assert [column.key for column in chosen(found, Choice(columns=asked)).tables[0].columns] == keys
+    with pytest.raises(UnknownName, match="unknown column ''"):
+        chosen(found, Choice(columns=("accuracy/nearest,",)))
+
+
 def test_rows_are_ordered_by_a_score_the_best_first_or_by_label(board: Leaderboard) -> None:
     by_robustness = chosen(board, Choice(sort="FGSM 0.05", only=("backbone=vgg19",)))
     assert [label for _, label in rows(by_robustness)] == ["official:speech", "speech", "category"]
@@ -97,3 +106,19 @@ def test_wide_csv_has_a_line_for_each_label_and_a_column_for_each_score(board: L
     assert float(line["accuracy/nearest"]) == pytest.approx(0.9)
     assert float(line["accuracy/threshold low"]) < float(line["accuracy/threshold"])
     assert (line["attacks-paper/fgsm-untargeted/0.05 n"], line["seeds"]) == ("3", "0 1 2")
+
+
+def test_csv_of_a_choice_has_a_line_for_each_score_that_is_left(board: Leaderboard) -> None:
+    def lines(choice: Choice) -> list[dict[str, str]]:
+        return list(csv.DictReader(io.StringIO(to_csv(chosen_scores(board, choice)))))
+
+    by_label = lines(Choice(labels=("speech",)))
+    assert {line["label"] for line in by_label} == {"speech"} and len(by_label) == 6
+    by_column = lines(Choice(columns=("accuracy",)))
+    assert {line["score"] for line in by_column} == {"nearest"} and len(by_column) == 6
+    assert {line["difference_n"] for line in by_column if line["label"] == "speech"} == {"3"}
+    assert len(lines(Choice())) == 18 and len(lines(Choice(table="accuracy"))) == 12
+    wide = list(csv.DictReader(io.StringIO(to_wide_csv(chosen_scores(board, Choice(labels=("speech",)))))))
+    assert len(wide) == 2 and "accuracy/threshold" in wide[0]
+    with pytest.raises(InputError, match="--table differences has no scores"):
+        chosen_scores(board, Choice(table="differences"))
