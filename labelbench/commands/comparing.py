@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -57,6 +59,8 @@ def compare(left: str, right: str, inside: Path | None, scores: tuple[str, ...],
 
     from labelbench.comparison import compare
 
+    if fail_if_worse is not None and not math.isfinite(fail_if_worse):
+        raise InputError(f"--fail-if-worse {fail_if_worse}; expected a finite number of points")
     if inside:
         records = _records(inside)
         if _are_labels(records, (left, right), inside):
@@ -128,7 +132,10 @@ def _are_labels(records: Iterable[Record], names: tuple[str, str], inside: Path)
     for known in (recipes, labels):
         if all(name in known for name in names):
             return known is labels
-    wrong = next((name for name in names if name not in recipes and name not in labels), names[1])
+    wrong = next((name for name in names if name not in recipes and name not in labels), None)
+    if wrong is None:  # a recipe and a label
+        kind, known = ("recipe", recipes) if names[0] in recipes else ("label", labels)
+        raise UnknownName(kind, names[1], known, f"in {inside}")
     raise UnknownName("recipe or label", wrong, {**recipes, **labels}, f"in {inside}")
 
 
@@ -147,7 +154,8 @@ def _show_networks(inside: Path, left: str, right: str) -> None:
     console.print(table)
     console.print(
         "Test images that these two networks read right. p is about these two networks, not about their labels: "
-        f"another seed is another network. Over seeds: labelbench leaderboard {inside} --table differences",
+        f"another seed is another network. Over seeds: labelbench leaderboard "
+        f"{shlex.quote(str(inside))} --table differences",
         markup=False,
     )
 
