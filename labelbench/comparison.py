@@ -5,16 +5,18 @@ from __future__ import annotations
 import math
 import statistics
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
 
 from labelbench.errors import InputError, UnknownName
+from labelbench.evaluation.scores import Score
 from labelbench.plugins.lookup import evaluator_here
 from labelbench.results.conditions import conditions_of
 from labelbench.results.grouping import newest_versions
 from labelbench.results.records import Record
-from labelbench.results.spread import Paired, differences, paired
+from labelbench.results.spread import Paired, differences
+from labelbench.results.tables import value_of
 
 # With fewer pairs not even seeds that all agree pass 5 %: 2 / 2**5 is more.
 _LEAST_FOR_EXACT, _MOST_FOR_EXACT = 6, 16
@@ -86,7 +88,7 @@ def compare(left: Iterable[Record], right: Iterable[Record], scores: Sequence[st
 
     Args:
         left, right: finished measurements of each.
-        scores: ``evaluator/score`` to compare; none for the headline scores of each evaluator.
+        scores: ``evaluator/score`` to compare; none for the headline scores of each evaluator, or its first.
 
     Raises:
         InputError: a side has two results for one label and seed, so that it is not one set of settings; or the sides
@@ -94,27 +96,31 @@ def compare(left: Iterable[Record], right: Iterable[Record], scores: Sequence[st
         UnknownName: a score that neither side has.
     """
     sides = [[record for record in newest_versions(side)[0] if not record.diverged] for side in (left, right)]
-    every = (record for side in sides for record in side)
-    known = {f"{record.cell.evaluator}/{score.name}": None for record in every for score in record.scores}
+    known: dict[str, dict[str, None]] = defaultdict(dict)
+    for record in (record for side in sides for record in side):
+        known[record.cell.evaluator] |= {score.name: None for score in record.scores}
+    names = [f"{evaluator}/{score}" for evaluator, found in known.items() for score in found]
     for name in scores:
-        if name not in known:
-            raise UnknownName("score", name, known)
-    (one, units), (other, _) = (_by_key(side, scores) for side in sides)
+        if name not in names:
+            raise UnknownName("score", name, names)
+    wanted = set(scores) or {f"{name}/{score}" for name, found in known.items() for score in _headline(name, found)}
+    one, other = (_by_key(side, wanted) for side in sides)
     lines = []
     # What labels have by themselves comes last.
     for key in sorted(one.keys() & other.keys(), key=lambda key: (not key.backbone, key)):
-        found = differences(other[key], one[key])
-        difference = paired(other[key], one[key])
+        some = next(iter(other[key].values()))
+        before, after = (value_of(side[key], some.unit) for side in (one, other))
+        difference = after.less(before)
         if difference:
             lines.append(
                 Line(
                     **vars(key),
-                    unit=units[key][0],
-                    higher_is_better=units[key][1],
-                    left=statistics.fmean(one[key][seed] for seed in difference.seeds),
-                    right=statistics.fmean(other[key][seed] for seed in difference.seeds),
+                    unit=some.unit,
+                    higher_is_better=some.higher_is_better,
+                    left=statistics.fmean(before.by_seed[seed] for seed in difference.seeds),
+                    right=statistics.fmean(after.by_seed[seed] for seed in difference.seeds),
                     difference=difference,
-                    p=exact_p(list(found.values())),
+                    p=exact_p(list(differences(after.by_seed, before.by_seed).values())),
                 )
             )
     if not lines:
@@ -122,7 +128,7 @@ def compare(left: Iterable[Record], right: Iterable[Record], scores: Sequence[st
             "the two sides have no score of one label, data set, backbone and seed in common; expected results of the "
             "same things under other settings"
         )
-    words = [_settings_of(side) for side in sides]
+    words = [[*_settings_of(side), *said] for side, said in zip(sides, _told_apart(*sides), strict=True)]
     labels = [_labels_of(side) for side in (one, other)]
     return Comparison(
         tuple(lines),
@@ -146,18 +152,20 @@ def exact_p(numbers: Sequence[float]) -> float | None:
     return sum(each >= seen for each in sums) / len(sums)
 
 
-def _by_key(
-    records: Sequence[Record], scores: Sequence[str]
-) -> tuple[dict[_Key, dict[int, float]], dict[_Key, tuple[str, bool | None]]]:
-    """Numbers by seed, and the unit and direction of each score."""
-    found: dict[_Key, dict[int, float]] = defaultdict(dict)
-    units: dict[_Key, tuple[str, bool | None]] = {}
+def _headline(evaluator: str, scores: Iterable[str]) -> list[str]:
+    """Its headline scores that were measured; the first score where it names none or is not here."""
+    measured = list(scores)
+    named = [one.score for one in evaluator_here(evaluator).headline if one.score in measured]
+    return named or measured[:1]
+
+
+def _by_key(records: Sequence[Record], wanted: Container[str]) -> dict[_Key, dict[int, Score]]:
+    """Scores that have a value, by seed."""
+    found: dict[_Key, dict[int, Score]] = defaultdict(dict)
     for record in records:
         run, evaluator = record.run, record.cell.evaluator
-        headline = {each.score for each in evaluator_here(evaluator).headline}
         for score in record.scores:
-            wanted = f"{evaluator}/{score.name}" in scores if scores else score.name in headline
-            if not wanted or score.value is None:
+            if f"{evaluator}/{score.name}" not in wanted or score.value is None:
                 continue
             key = _Key(run.dataset, run.backbone, run.train_fraction, run.label, evaluator, score.name)
             if run.seed in found[key]:
@@ -165,9 +173,8 @@ def _by_key(
                     f"one side has two results of {run.label} seed {run.seed} for {evaluator}/{score.name}; expected "
                     "one set of settings: compare two recipes of the folder with --in DIR RECIPE RECIPE"
                 )
-            found[key][run.seed] = score.value
-            units[key] = score.unit, score.higher_is_better
-    return dict(found), units
+            found[key][run.seed] = score
+    return dict(found)
 
 
 def _labels_of(keys: Iterable[_Key]) -> set[str]:
@@ -178,4 +185,20 @@ def _labels_of(keys: Iterable[_Key]) -> set[str]:
 
 
 def _settings_of(records: Sequence[Record]) -> list[str]:
-    return list(dict.fromkeys(part for conditions in conditions_of(records) for part in conditions.parts))
+    """Settings in words, how many test images were measured among them."""
+    return list(dict.fromkeys(part for each in conditions_of(records) for part in each.words))
+
+
+def _told_apart(left: Sequence[Record], right: Sequence[Record]) -> tuple[list[str], list[str]]:
+    """What two sides call by one name and is not the same: versions of evaluators, and targets of labels."""
+    sides = [dict(pair for record in side for pair in _meant_by(record)) for side in (left, right)]
+    apart = [name for name in sides[0] if name in sides[1] and sides[0][name] != sides[1][name]]
+    one, other = ([f"{name} {side[name]}" for name in apart] for side in sides)
+    return one, other
+
+
+def _meant_by(record: Record) -> Iterator[tuple[str, str]]:
+    run = record.run
+    drawn = "" if run.label_seed is None else f", seed {run.seed}"
+    yield f"targets of {run.label} ({run.dataset}{drawn})", str(record.facts["label"]["identity"])[:12]
+    yield f"evaluator {record.cell.evaluator}, version", str(record.cell.version)

@@ -6,7 +6,6 @@ each marked with a letter that a legend explains. Equal inputs give equal bytes.
 
 from __future__ import annotations
 
-import statistics
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -39,8 +38,7 @@ from labelbench.results.grouping import (
 )
 from labelbench.results.reading import Contents
 from labelbench.results.records import Record
-from labelbench.results.spread import of_number, standard_deviation, t_interval
-from labelbench.results.tables import Column, Flag, Row, Table, Value
+from labelbench.results.tables import Column, Flag, Row, Table, value_of
 from labelbench.runs import RunSpec
 from labelbench.values import uncollected
 
@@ -216,7 +214,7 @@ def _row(
         group.label,
         group.settings,
         tuple(sorted({record.run.seed for record in records if record.run.backbone})),
-        {key: _value(found, columns[key].unit) for key, found in scores.items()},
+        {key: value_of(found, columns[key].unit) for key, found in scores.items()},
         tuple(notes),
         flags,
         identity_shown(group, ambiguous),
@@ -232,31 +230,3 @@ def _remarks_on_images(records: Iterable[Record]) -> list[str]:
         for note in record.facts["images"].get("notes", ())
     }
     return list(found)
-
-
-def _value(scores: Mapping[int, Score], unit: str) -> Value:
-    known = {seed: score.value for seed, score in scores.items() if score.value is not None}
-    numbers = list(known.values())
-    counts = [scores[seed].count for seed in known]
-    step = 0.0
-    if unit == "share" and counts and all(counts):
-        step = 1 / min(count or 1 for count in counts)
-    elif unit == "epochs":
-        step = 1.0
-    if len(numbers) == 1:
-        interval = scores[next(iter(known))].interval
-    else:
-        interval = t_interval(numbers, least=of_number(step))
-        if interval and unit == "share" and min(numbers) >= 0 and max(numbers) <= 1:
-            # No share lies outside, and no coverage is lost by saying so.
-            interval = max(0.0, interval[0]), min(1.0, interval[1])
-    return Value(
-        mean=statistics.fmean(numbers) if numbers else None,
-        std=standard_deviation(numbers),
-        seeds=tuple(known),
-        interval=interval,
-        notes=tuple(dict.fromkeys(score.note for score in scores.values() if score.note)),
-        numbers=tuple(numbers),
-        step=step,
-        count=min((count for count in counts if count is not None), default=None),
-    )

@@ -28,9 +28,14 @@ class Conditions:
     tuned: bool = False
     training: str = ""
 
+    @property
+    def words(self) -> tuple[str, ...]:
+        """The parts, and how many test images were measured if not all."""
+        measured = (f"{self.test_images:,} of the test images measured",) if self.test_images else ()
+        return (*self.parts, *measured)
+
     def __str__(self) -> str:
-        measured = [f"{self.test_images:,} of the test images measured"] if self.test_images else []
-        return "; ".join([*self.parts, *measured])
+        return "; ".join(self.words)
 
     def __lt__(self, other: Conditions) -> bool:
         return (self.parts, self.test_images or 0) < (other.parts, other.test_images or 0)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from labelbench.results.spread import Paired, paired
+from labelbench.evaluation.scores import Score
+from labelbench.results.spread import Paired, of_number, paired, standard_deviation, t_interval
 
 
 @dataclass(frozen=True)
@@ -142,6 +144,35 @@ class Table:
     title: str
     columns: tuple[Column, ...]
     rows: tuple[Row, ...]
+
+
+def value_of(scores: Mapping[int, Score], unit: str) -> Value:
+    """One score of one row, given that of each seed."""
+    known = {seed: score.value for seed, score in scores.items() if score.value is not None}
+    numbers = list(known.values())
+    counts = [scores[seed].count for seed in known]
+    step = 0.0
+    if unit == "share" and counts and all(counts):
+        step = 1 / min(count or 1 for count in counts)
+    elif unit == "epochs":
+        step = 1.0
+    if len(numbers) == 1:
+        interval = scores[next(iter(known))].interval
+    else:
+        interval = t_interval(numbers, least=of_number(step))
+        if interval and unit == "share" and min(numbers) >= 0 and max(numbers) <= 1:
+            # No share lies outside, and no coverage is lost by saying so.
+            interval = max(0.0, interval[0]), min(1.0, interval[1])
+    return Value(
+        mean=statistics.fmean(numbers) if numbers else None,
+        std=standard_deviation(numbers),
+        seeds=tuple(known),
+        interval=interval,
+        notes=tuple(dict.fromkeys(score.note for score in scores.values() if score.note)),
+        numbers=tuple(numbers),
+        step=step,
+        count=min((count for count in counts if count is not None), default=None),
+    )
 
 
 def shown_label(label: str, identity: str) -> str:

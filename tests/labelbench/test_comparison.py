@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy import stats
 from scipy.stats import binomtest, permutation_test
 
 from labelbench.cli import cli
-from labelbench.comparison import exact_p
+from labelbench.comparison import compare, exact_p
 from labelbench.errors import InputError, UnknownName
 from labelbench.results.reading import read
+from labelbench.results.records import Record
 from labelbench.results.store import Results
 from labelbench.same_images import compared_networks, mcnemar
+from made_up import record
 
 PUBLISHED = Path(__file__).parents[2] / "results"
 
@@ -41,7 +46,7 @@ def test_a_published_folder_differs_in_nothing_from_itself(
     assert compared(*published, "--fail-if-worse", "0") == 0
     printed = capsys.readouterr().out
     assert "settings and versions are the same" in printed
-    assert "accuracy/nearest" in printed and "+0.0" in printed and "*" not in printed and "-0." not in printed
+    assert "accuracy/nearest" in printed and "+0.0" in printed and "*" not in printed and "-0.0" not in printed
 
 
 def test_what_was_made_worse_is_said_with_its_settings_and_gives_three_where_that_is_asked_for(
@@ -63,6 +68,51 @@ def test_what_was_made_worse_is_said_with_its_settings_and_gives_three_where_tha
     assert "worse: " in capsys.readouterr().err
     assert compared(published[0], str(worse), "--fail-if-worse", "5.1") == 0
     assert compared(str(worse), published[0], "--fail-if-worse", "0") == 0
+
+
+def test_seeds_that_differ_by_one_image_each_are_as_unsure_as_on_the_leaderboard() -> None:
+    values = (0.900, 0.905, 0.910)
+    one, other = (
+        [record("speech", seed, "accuracy", {"nearest": value + more}) for seed, value in enumerate(values)]
+        for more in (0.0, 0.001)
+    )
+    (line,) = compare(one, other).lines
+    # 1,000 images, so that a difference is known to a step of 0.001, whose spread is step / sqrt(6).
+    half = stats.t.ppf(0.975, 2) * 0.001 / math.sqrt(6) / math.sqrt(3)
+    assert line.difference.interval == pytest.approx((0.001 - half, 0.001 + half))
+    assert not line.difference.separated
+
+
+def test_what_two_sides_mean_by_one_name_is_said_where_it_differs() -> None:
+    def side(identity: str, version: int, test_images: int) -> list[Record]:
+        made = [record(name, 0, "accuracy", {"nearest": 0.5}, test_images=test_images) for name in ("speech", "bert")]
+        return [
+            replace(
+                one,
+                cell=replace(one.cell, version=version),
+                facts={**one.facts, "label": {"identity": identity if one.run.label == "speech" else "same"}},
+            )
+            for one in made
+        ]
+
+    found = compare(side("1a", 1, 100), side("2b", 2, 50))
+    assert found.only_left == (
+        "100 of the test images measured",
+        "targets of speech (cifar10) 1a",
+        "evaluator accuracy, version 1",
+    )
+    assert found.only_right == (
+        "50 of the test images measured",
+        "targets of speech (cifar10) 2b",
+        "evaluator accuracy, version 2",
+    )
+    assert compare(side("1a", 1, 100), side("1a", 1, 100)).only_left == ()
+
+
+def test_an_evaluator_that_is_not_here_is_compared_by_its_first_score() -> None:
+    records = [record("speech", 0, "gone-from-here", {"first": 0.5, "second": 0.25})]
+    assert [line.score for line in compare(records, records).lines] == ["first"]
+    assert [line.score for line in compare(records, records, ["gone-from-here/second"]).lines] == ["second"]
 
 
 def test_the_exact_test_is_the_paired_permutation_test() -> None:
@@ -96,9 +146,9 @@ def test_two_networks_are_compared_on_the_images_that_both_saw(
     pair, *others = compared_networks(results, "category", "low-dim")
     assert len(others) == 11
     right = {
-        record.run.label: round((record.scores[0].value or 0) * (record.scores[0].count or 0))
-        for record in read(results).records
-        if record.cell.evaluator == "accuracy" and record.run.seed == 0
+        one.run.label: round((one.scores[0].value or 0) * (one.scores[0].count or 0))
+        for one in read(results).records
+        if one.cell.evaluator == "accuracy" and one.run.seed == 0
     }
     assert (pair.both + pair.left_alone, pair.both + pair.right_alone) == (right["category"], right["low-dim"])
     assert pair.both + pair.left_alone + pair.right_alone + pair.neither == 100
@@ -116,6 +166,9 @@ def test_what_cannot_be_compared_is_refused_in_one_line(published: tuple[str, st
         ((*published, "--score", "accuracy/nearst"), UnknownName, "did you mean accuracy/nearest"),
         (("--in", published[0], "quick", "quik"), UnknownName, "did you mean quick"),
         (("--in", published[0], "category", "speach"), UnknownName, "did you mean speech"),
+        (("--in", published[0], "quick", "category"), UnknownName, "unknown recipe 'category'; known: quick"),
+        (("--in", published[0], "category", "quick"), UnknownName, "unknown label 'quick'"),
+        ((*published, "--fail-if-worse", "nan"), InputError, "expected a finite number of points"),
         ((published[0], str(PUBLISHED / "cifar10-attacks")), InputError, "in common"),
         (("--in", published[0], "category", "low-dim", "--fail-if-worse", "1"), InputError, "image by image"),
     ):

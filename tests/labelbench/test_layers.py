@@ -47,7 +47,7 @@ MAY_IMPORT = {
             "evaluation plugins results loggers"
         ),
         "tuning": "errors files values recipes toml tunings runs suite plugins results running",
-        "comparison": "errors plugins results",
+        "comparison": "errors evaluation plugins results",
         "same_images": "errors plugins results",
         "diagnosis": "settings machine plugins",
         "citations": "",
