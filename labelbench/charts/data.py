@@ -87,7 +87,8 @@ class Chart:
         log_x: whether x has a logarithmic axis; no x is 0 then.
         percent: whether y are shares, 0 to 1, shown as 0 to 100 %.
         note: what must be known to read it, in sentences.
-        spread: what is drawn beside the means (intervals, single seeds), in a sentence; empty if nothing is.
+        spread: over how many seeds means are, and after a semicolon what is drawn beside them (intervals, single
+            seeds), in a sentence; empty if there are no means.
         columns: panels in a row where a row means something (one label, say), 0 where any number will do.
         section: where in a report it stands.
     """

@@ -63,10 +63,11 @@ def _charts(
 
 
 def _spread(seeds: int) -> str:
-    over = (
-        "over test images (n = 1)" if seeds <= 1 else f"over up to n = {seeds} seeds, or over test images where n = 1"
+    if seeds <= 1:
+        return "One seed (n = 1); upright lines: 95 % intervals over test images."
+    return (
+        f"Mean over up to n = {seeds} seeds; upright lines: 95 % intervals over them, or over test images where n = 1."
     )
-    return f"Upright lines: 95 % intervals {over}."
 
 
 def _pairs(first: Question, other: Question, where: tuple[str, str]) -> Iterator[tuple[Row, Row]]:

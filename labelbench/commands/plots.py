@@ -68,8 +68,9 @@ def plot(**options: Any) -> None:
     if not charts:
         raise no_results(folder)
     strips = [strip for strip in strip_views(contents, _class_names(contents)) if strip.rows]
+    drawn = list(_asked(contents, charts, strips, options))
     if options["output"] is None:
-        click.echo("\n".join(_names(charts, strips)))
+        click.echo("\n".join(name for name, _, _ in drawn))
         return
     # What has a suffix and is no folder means one file.
     single = bool(options["output"].suffix) and not options["output"].is_dir()
@@ -78,7 +79,6 @@ def plot(**options: Any) -> None:
             f"picture format {options['output'].suffix[1:]!r} of {options['output']}; expected {', '.join(FORMATS)}, "
             f"or a folder"
         )
-    drawn = list(_asked(contents, charts, strips, options))
     if single and len(drawn) > 1:
         names = ", ".join(name for name, _, _ in drawn)
         raise InputError(
@@ -154,4 +154,5 @@ def _without_intervals(chart: Chart) -> Chart:
         Panel(panel.title, tuple(replace(series, low=(), high=(), seeds=()) for series in panel.series))
         for panel in chart.panels
     )
-    return replace(chart, panels=tuple(panels), spread="")
+    means, beside, _ = chart.spread.partition(";")
+    return replace(chart, panels=tuple(panels), spread=f"{means}." if beside else means)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import subprocess
 from collections.abc import Callable
+from itertools import product
 from pathlib import Path
 
 import matplotlib as mpl
@@ -14,6 +15,9 @@ from labelbench.charts.data import Chart, Panel, Series
 from labelbench.charts.figures import COLUMN, PAGE, chart_figure
 from labelbench.charts.labels import picture
 from labelbench.charts.styles import styles_of
+from labelbench.cli import cli
+from labelbench.errors import UnknownName
+from labelbench.results.store import Results
 
 
 def lines(panels: int = 1, names: tuple[str, ...] = ("category", "speech"), **rest: object) -> Chart:
@@ -120,6 +124,27 @@ def test_drawing_leaves_matplotlib_as_it_was() -> None:
     before = dict(mpl.rcParams)
     picture(chart_figure(lines(1)), "pdf")
     assert dict(mpl.rcParams) == before
+
+
+def test_captions_say_n_without_intervals_and_names_are_of_what_is_asked_for(
+    save: Callable[..., Results], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for label, place in product(("category", "speech"), range(6)):
+        save(label, seed=place, value=0.8 + place / 100, score="100%", evaluator="data-efficiency", at=1.0)
+        results = save(label, seed=place, value=0.8 - place / 100, score="adaptive/1", evaluator="attacks-adaptive")
+        save(label, seed=place, value=0.8 + place / 100)
+
+    def printed(*options: str) -> str:
+        cli(["plot", str(results.folder), *options], standalone_mode=False)
+        return capsys.readouterr().out
+
+    for figure in ("data-efficiency", "accuracy-against-robustness"):
+        asked = ("--figure", figure, "--output", str(tmp_path / "one.svg"))
+        assert "n = 6 seeds" in printed(*asked, "--no-intervals") and "95 %" not in (tmp_path / "one.txt").read_text()
+        assert "n = 6 seeds; " in printed(*asked)
+    assert printed("--figure", "data-efficiency").split() == ["data-efficiency-digits-resnet8"]
+    with pytest.raises(UnknownName, match="did you mean speech"):
+        printed("--label", "speach")
 
 
 def test_the_command_names_draws_and_refuses(
