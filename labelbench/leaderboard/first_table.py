@@ -99,7 +99,12 @@ def first_table(tables: Sequence[Table], columns: Sequence[Column], legend: Mapp
 
 
 def lacking_in(
-    table: Table, tables: Sequence[Table], runs: Mapping[str, RunSpec], name: str, folder: str
+    table: Table,
+    tables: Sequence[Table],
+    runs: Mapping[str, RunSpec],
+    legend: Mapping[str, Conditions],
+    name: str,
+    folder: str,
 ) -> Iterator[Missing]:
     """What rows lack that another row of the same data set and backbone has.
 
@@ -107,6 +112,7 @@ def lacking_in(
         table: the first table.
         tables: the evaluators' tables, of which it is made.
         runs: a run of each letter of the legend.
+        legend: settings by letter.
         name: of the suite.
         folder: results folder that commands write to.
     """
@@ -133,7 +139,8 @@ def lacking_in(
             lacking[row.dataset, row.backbone, row.settings, tuple(names), seeds].append(row)
     for (dataset, backbone, settings, names_, seeds), found_rows in lacking.items():
         labels = [row.label for row in found_rows]
-        repeat = asked_again(runs[settings], labels, names_, seeds, folder, suite=name)
+        measured_on = legend[settings].test_images if settings in legend else None
+        repeat = asked_again(runs[settings], labels, names_, seeds, folder, suite=name, test_images=measured_on)
         whole = all(row.seeds == seeds for row in found_rows)
         shown = tuple(row.name for row in found_rows)
         yield Missing(dataset, backbone, shown, names_, () if whole else seeds, repeat)

@@ -156,7 +156,7 @@ def build(
         judge(claims, tables, recipes),
         correlations(claims.correlate, tables, [column.key for column in columns]),
         reported_beside(tables, claims, full_data),
-        tuple(lacking_in(first, tables, runs, name, folder)) if first else (),
+        tuple(lacking_in(first, tables, runs, letters, name, folder)) if first else (),
         runs,
         folder,
     )

@@ -16,7 +16,7 @@ from labelbench.plugins.lookup import evaluator
 from labelbench.recipes import is_shipped
 from labelbench.results.records import Cell
 from labelbench.runs import RunSpec
-from labelbench.suite import suite_names
+from labelbench.suite import Suite, suite_names
 from labelbench.toml import toml_lines
 
 # Files of a suite that holds what no option can say.
@@ -84,6 +84,7 @@ def asked_again(
     results: str,
     *,
     suite: str = "",
+    test_images: int | None = None,
 ) -> Repeat:
     """The command that trains some labels as one run was, with so many seeds, and measures them.
 
@@ -94,6 +95,7 @@ def asked_again(
         results: folder that it writes to.
         suite: name of the one that the run was part of, which holds the recipes of labels that were tuned, each by
             itself: one that is shipped, or that of a file.
+        test_images: how many are measured, None for all.
     """
     asked: dict[str, Any] = {
         "dataset": like.dataset,
@@ -101,11 +103,13 @@ def asked_again(
         "seeds": seeds if isinstance(seeds, int) else list(seeds),
     }
     if like.recipe.tuned:
-        suite = suite if suite in suite_names() else f"{suite}.toml"
-        asked = {"suite": suite, **asked, "backbone": like.backbone, "evaluator": sorted(set(evaluators))}
-        asked |= _training(like)
+        shipped = suite in suite_names()
+        asked = {"suite": suite if shipped else f"{suite}.toml", **asked}
+        asked |= {"backbone": like.backbone, "evaluator": sorted(set(evaluators)), **_training(like)}
+        if shipped:
+            asked |= _changed(Suite.load(suite), like, test_images)
         return Repeat(("run", *_options(asked), *_machine(like), "--results", results))
-    return _repeat(like, evaluators, None, asked=asked, results=results)
+    return _repeat(like, evaluators, test_images, asked=asked, results=results)
 
 
 def _repeat(
@@ -140,6 +144,16 @@ def _repeat(
 def _training(run: RunSpec) -> dict[str, Any]:
     """What of a training is said beside its recipe, as a suite says it."""
     return {"train-fraction": run.train_fraction, "numerics": run.numerics.mode}
+
+
+def _changed(suite: Suite, run: RunSpec, test_images: int | None) -> dict[str, Any]:
+    """What of a run and its measurement the suite says otherwise."""
+    changed: dict[str, Any] = {}
+    if run.recipe.epochs != suite.recipe_of(run.label).epochs:
+        changed["epochs"] = run.recipe.epochs
+    if test_images != suite.test_images:
+        changed["test-images"] = test_images or "all"
+    return changed
 
 
 def _machine(run: RunSpec) -> list[str]:

@@ -36,7 +36,15 @@ def deciding(verdict: Verdict, claim: Claim, board: Leaderboard, claims: Claims,
     evaluators = dict.fromkeys(name for each in comparisons for name in _evaluators(each, board, place))
     least = max((each.minimum_n for each in comparisons if each.kind != "correlation"), default=1)
     seeds = max(least, _seeds(rows, labels))
-    return asked_again(board.runs[settings], list(labels), list(evaluators), seeds, results, suite=board.name)
+    return asked_again(
+        board.runs[settings],
+        list(labels),
+        list(evaluators),
+        seeds,
+        results,
+        suite=board.name,
+        test_images=board.legend[settings].test_images,
+    )
 
 
 def _settings_at(verdict: Verdict, board: Leaderboard) -> str:

@@ -6,18 +6,20 @@ import shlex
 import tomllib
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import click
 import hypothesis.strategies as st
 import pytest
 from hypothesis import given, settings
 
+import made_up
 from labelbench.api import planned
 from labelbench.claims.files import paper_claims
 from labelbench.cli import cli
 from labelbench.commands.options import suite_of
 from labelbench.commands.running import run as run_command
-from labelbench.leaderboard.leaderboard import Leaderboard
+from labelbench.leaderboard.leaderboard import Leaderboard, build
 from labelbench.leaderboard.repeat import SUITE_FILE, Repeat, repeats_of
 from labelbench.machine.hardware import cpp_compiler
 from labelbench.machine.numerics import resolve_numerics
@@ -31,6 +33,7 @@ from labelbench.results.records import Cell
 from labelbench.results.store import Results
 from labelbench.running.planning import Plan
 from labelbench.runs import RunSpec
+from labelbench.suite import Suite
 
 PUBLISHED = Path(__file__).parents[3] / "results"
 EVALUATORS = ("accuracy", "label-statistics", "attacks-adaptive:quick", "data-efficiency")
@@ -81,6 +84,23 @@ def test_a_verdict_that_is_open_has_a_command_that_measures_what_it_lacks(
         assert "category" in {cell.run.label for cell in plan.cells}
         # What it measures joins the rows that are there.
         assert {cell.run for cell in plan.cells} & {cell.run for cell in done}
+
+
+@pytest.mark.parametrize("changed", [{}, {"epochs": 1, "test_images": 50}, {"test_images": "all"}, {"recipe": "short"}])
+def test_what_a_row_lacks_is_asked_for_under_the_settings_of_the_row(changed: dict[str, Any], tmp_path: Path) -> None:
+    suite = Suite.load("quick").changed(**changed)
+    where = {"dataset": suite.datasets[0], "backbone": suite.backbones[0], "test_images": suite.test_images}
+    records = [
+        made_up.record(label, seed, evaluator, {"area": 0.5}, recipe=suite.recipe_of(label), **where)
+        for label, evaluator in (("category", "accuracy"), ("category", "learning-curve"), ("speech", "accuracy"))
+        for seed in range(3)
+    ]
+    (missing,) = build(records, name=suite.name, folder="results/repeat").missing
+    cells = plan_of(missing.repeat, tmp_path).cells
+    assert {(cell.run.label, cell.evaluator, cell.test_images) for cell in cells} == {
+        ("speech", "learning-curve", suite.test_images)
+    }
+    assert {cell.run.recipe.comparable for cell in cells} == {suite.recipe_of("speech").comparable}
 
 
 @pytest.mark.parametrize("name", ["cifar10-attacks", "digits-quick"])
