@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +67,7 @@ def leaderboard(
     if plain:
         print_first(board, folder)
     else:
-        print_tables(chosen(board, choice), output_console())
+        print_tables(_completed_in(folder, chosen(board, choice)), output_console())
     if explain:
         for name in dict.fromkeys(column.evaluator for table in board.tables for column in table.columns):
             for score, text in evaluator_here(name).explanations.items():
@@ -76,10 +77,16 @@ def leaderboard(
 def print_first(board: Leaderboard, folder: Path) -> None:
     """Print the first table, how many claims hold, and how to see more."""
     console = output_console()
-    print_tables(first_alone(board), console)
+    print_tables(_completed_in(folder, first_alone(board)), console)
     if board.verdicts:
         counts = Counter(verdict.outcome for verdict in board.verdicts)
         console.print("Verdicts on the claims: " + ", ".join(f"{counts[word]} {word}" for word in OUTCOMES))
     names = ", ".join(name for name in table_names(board) if name != "leaderboard")
     command = f"labelbench leaderboard {shlex.quote(str(folder))}"
     console.print(f"More: {command} --table NAME ({names}), or --all", markup=False)
+
+
+def _completed_in(folder: Path, board: Leaderboard) -> Leaderboard:
+    """The leaderboard whose commands complete this very folder; pages, which travel, name it by its last part."""
+    missing = (replace(one, repeat=one.repeat.into(str(folder))) for one in board.missing)
+    return replace(board, missing=tuple(missing))

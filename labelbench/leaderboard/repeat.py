@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from labelbench.errors import LabelbenchError
@@ -42,6 +42,11 @@ class Repeat:
     def command(self) -> str:
         """The command as a shell reads it."""
         return " ".join(self.parts)
+
+    def into(self, folder: str) -> Repeat:
+        """The command that writes to this results folder."""
+        before = self.args.index("--results")
+        return replace(self, args=(*self.args[: before + 1], folder, *self.args[before + 2 :]))
 
     @property
     def parts(self) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import tomllib
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -101,6 +102,19 @@ def test_what_a_row_lacks_is_asked_for_under_the_settings_of_the_row(changed: di
         ("speech", "learning-curve", suite.test_images)
     }
     assert {cell.run.recipe.comparable for cell in cells} == {suite.recipe_of("speech").comparable}
+
+
+def test_a_terminal_shows_the_command_that_completes_the_folder_that_was_given(
+    save: Callable[..., Results], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for label, name in (("category", "accuracy"), ("category", "learning-curve"), ("speech", "accuracy")):
+        results = save(label, evaluator=name)
+    renamed = results.folder.rename(tmp_path / "my results")
+    for options in ((), ("--all",)):
+        cli(["leaderboard", str(renamed), *options], standalone_mode=False)
+        assert f"--results {shlex.quote(str(renamed))}\n" in capsys.readouterr().out
+    cli(["leaderboard", str(renamed), "--format", "json"], standalone_mode=False)
+    assert "--results 'results/my results'" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("name", ["cifar10-attacks", "digits-quick"])
