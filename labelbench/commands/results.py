@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import click
@@ -35,7 +36,8 @@ def claims(folder: Path, claims_file: Path | None, form: str | None, output: Pat
     board = Leaderboard.of(read(results), load_claims(claims_file) if claims_file else paper_claims())
     if not board.verdicts:
         raise InputError(
-            f"{folder} holds no measurement of a trained network; `labelbench run --results {folder}` does"
+            f"{folder} holds no measurement of a trained network; "
+            f"`labelbench run --results {shlex.quote(str(folder))}` does"
         )
     if form is None and output is None:
         print_tables(claims_alone(board), output_console())
@@ -73,4 +75,7 @@ def merge(folders: tuple[Path, ...], into: Path) -> None:
     done = merge(folders, into)
     for run in done.apart:
         click.echo(f"same settings, another processor, both are kept: {run}")
-    click.echo(f"{into}: {done.copied} files copied, {done.same} were there already; `labelbench leaderboard {into}`")
+    click.echo(
+        f"{into}: {done.copied} files copied, {done.same} were there already; "
+        f"`labelbench leaderboard {shlex.quote(str(into))}`"
+    )

@@ -14,6 +14,7 @@ import numpy as np
 from labelbench.errors import ConflictError, InputError
 from labelbench.files import disk_errors, read_json, write_atomic, write_json
 from labelbench.results.arrays import unpacked_arrays
+from labelbench.results.reading import read
 from labelbench.results.store import FAILED, results_in
 from labelbench.runs import slug
 
@@ -50,11 +51,12 @@ def merge(sources: Sequence[Path], into: Path) -> Merged:
         into: made if it is not there; results that it holds take part.
 
     Raises:
-        InputError: a source is no results folder.
+        InputError: a source is no results folder, or a file of it is damaged or no record; it is named.
         ConflictError: two folders have different results under one name; it is named, and nothing is written.
     """
     for folder in sources:
-        results_in(folder)
+        # Damage is named where it is, and carried nowhere.
+        _ = read(results_in(folder)).trainings
     if into.exists() and not into.is_dir():
         raise InputError(f"--into {into} is a file; expected a folder")
     found = [(folder, _files_of(folder)) for folder in (*([into] if into.is_dir() else []), *sources)]
@@ -107,7 +109,7 @@ def _without_conflicts(found: Sequence[tuple[Path, list[str]]]) -> tuple[dict[st
                 if _agree(first, file):
                     same += 1
                 else:
-                    conflicts.append(f"{name} of {first.parents[3]} and {file.parents[3]}")
+                    conflicts.append(f"{name} of {first.parents[4]} and {file.parents[4]}")
     if conflicts:
         more = f" and {len(conflicts) - _NAMED} more" if len(conflicts) > _NAMED else ""
         raise ConflictError(

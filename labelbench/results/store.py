@@ -18,6 +18,7 @@ import os
 import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 from labelbench.errors import InputError
@@ -165,10 +166,10 @@ def results_in(folder: Path) -> Results:
         InputError: it is not.
     """
     if not folder.is_dir():
-        raise InputError(f"{folder} is no results folder; `labelbench run --results {folder}` makes one")
+        raise InputError(f"{folder} is no results folder; `labelbench run --results {quote(str(folder))}` makes one")
     return Results(folder)
 
 
 def no_results(folder: Path) -> InputError:
     """The error of a folder in which nothing is finished."""
-    return InputError(f"{folder} holds no results; `labelbench run --results {folder}` makes some")
+    return InputError(f"{folder} holds no results; `labelbench run --results {quote(str(folder))}` makes some")

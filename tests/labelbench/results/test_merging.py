@@ -10,8 +10,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
+from labelbench.cli import cli
+from labelbench.errors import InputError
 from labelbench.leaderboard.leaderboard import Leaderboard
+from labelbench.results.merging import merge
 from labelbench.results.reading import read
 from labelbench.results.store import Results
 
@@ -72,6 +76,7 @@ def test_other_scores_under_one_name_are_refused_before_anything_is_written(
     file.write_text(json.dumps(facts))
     done = command("merge", *map(str, two), "--into", str(tmp_path / "all"))
     assert done.returncode == 2 and file.name in done.stderr and "nothing is written" in done.stderr
+    assert f" of {two[0]} and {two[1]};" in done.stderr
     assert "Traceback" not in done.stderr and done.stderr.count("\n") == 1
     assert not (tmp_path / "all").exists()
 
@@ -114,6 +119,25 @@ def test_what_is_no_results_folder_is_refused(command: Command, tmp_path: Path) 
     (tmp_path / "file").write_text("")
     assert command("merge", "empty", "--into", "file").returncode == 2
     assert not (tmp_path / "all").exists()
+
+
+@pytest.mark.parametrize("damaged", ["*/*/*/seed0-*/accuracy-*.json", "suite.json"])
+def test_what_is_damaged_is_named_where_it_is_and_not_copied(
+    damaged: str, two: tuple[Path, Path], tmp_path: Path
+) -> None:
+    (file,) = two[0].glob(damaged)
+    file.write_text(file.read_text()[:50])
+    with pytest.raises(InputError) as refused:
+        merge(two, tmp_path / "all")
+    assert str(file) in str(refused.value) and not (tmp_path / "all").exists()
+
+
+def test_commands_that_messages_name_can_be_pasted(two: tuple[Path, Path], tmp_path: Path) -> None:
+    renamed = two[0].rename(tmp_path / "my results")
+    done = CliRunner().invoke(cli, ["merge", str(renamed), "--into", str(tmp_path / "all of them")])
+    assert f"`labelbench leaderboard '{tmp_path / 'all of them'}'`" in done.output
+    with pytest.raises(InputError, match="`labelbench run --results 'no such'` makes one"):
+        merge([Path("no such")], tmp_path / "all")
 
 
 # The command `claims`
@@ -166,8 +190,10 @@ def test_a_training_that_two_folders_made_is_taken_once(
 ) -> None:
     for folder, seconds in zip(two, ([1.5, 2.5], [7.5, 8.5]), strict=True):
         (run,) = folder.glob("*/*/*/seed1-*")
-        history = {"epoch": [1, 2], "train_loss": [0.5, 0.4], "seconds": seconds}
-        facts = {"schema": 1, "kind": "training", "history": history, "wall_seconds": sum(seconds)}
+        (measured,) = (json.loads(file.read_text()) for file in run.glob("accuracy-*.json"))
+        history = {"epoch": [1, 2], "validation_accuracy": [0.5, 0.4], "seconds": seconds}
+        facts = {"schema": 1, "kind": "training", "status": "done", "history": history, "wall_seconds": sum(seconds)}
+        facts |= {key: measured[key] for key in ("run", "label", "images", "environment")}
         (run / "training.json").write_text(json.dumps(facts))
     done = command("merge", *map(str, two), "--into", str(tmp_path / "all"))
     assert (done.returncode, done.stderr) == (0, "")
