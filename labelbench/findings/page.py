@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from labelbench.claims.claim import OUTCOMES, Claims, Verdict
-from labelbench.findings.causes import columns_of, effects_of
+from labelbench.findings.causes import Effect, columns_of, effects_of
+from labelbench.leaderboard.grids import columns_explained
 from labelbench.leaderboard.leaderboard import Leaderboard
 from labelbench.results.spread import Paired
 from labelbench.results.tables import Column, shown_number
@@ -209,20 +210,23 @@ def _causes(published: Sequence[Published], claims: Claims) -> Iterator[str]:
     )
     yield ""
     for one in published:
-        columns, effects = columns_of(one.board), list(effects_of(one.board, claims))
-        if effects:
-            yield from (f"**{one.name}**", "")
-            heads = tuple(f"{column.evaluator} {column.score}" for column in columns)
+        by_training: dict[str, list[Effect]] = defaultdict(list)
+        for effect in effects_of(one.board, claims):
+            by_training[one.training(effect.place[2])].append(effect)
+        for training, effects in by_training.items():
+            assert one.board.headline
+            columns = columns_of(one.board)
+            explained = columns_explained(replace(one.board.headline, columns=columns))
+            yield from (f"**{one.name}**: {training}; {explained}.", "")
             rows = [
                 (
                     effect.control.cause,
                     f"{effect.left} less {effect.right}",
-                    one.rate(effect.place[2]),
                     *_differences(effect.differences, columns),
                 )
                 for effect in effects
             ]
-            yield from _table(("difference", "labels", "learning rate", *heads), rows)
+            yield from _table(("difference", "labels", *(column.heading for column in columns)), rows)
 
 
 def _differences(pairs: Sequence[Paired | None], columns: Sequence[Column]) -> Iterator[str]:

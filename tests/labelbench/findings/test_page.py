@@ -35,7 +35,7 @@ def test_every_claim_has_its_verdict_and_the_number_behind_it() -> None:
         line for line in text.splitlines() if line.startswith("| mine: cifar10, resnet32 |") and "speech less" in line
     )
     assert "**contradicted**" in line and "speech less category: holds in 0 of 1 cells; accuracy/nearest -40.0" in line
-    assert "| loss: smooth L1 for cross-entropy | category-huber less category | one rate for all | **-30.0 [" in text
+    assert "| loss: smooth L1 for cross-entropy | category-huber less category | **-30.0 [" in text
     assert "1 of 2 verdicts are decided (1 on mine): 0 reproduced, 1 contradicted, 1 not decided." in text
     assert "gaussian-composition less category" in line
 
