@@ -93,10 +93,12 @@ def measure(
     names = (evaluators,) if isinstance(evaluators, str) else tuple(evaluators)
 
     def given(materials: Materials, run: RunSpec) -> Network:
+        # A copy, since it is put into eval mode, and its training may go on.
+        own = copy.deepcopy(network)
         images = materials.images(run)
         mean, std = (images.mean, images.std) if normalised else _PIXELS
         size = materials.dataset(run).image_size
-        return outside_network(network, materials.labels(run), size, mean, std)
+        return outside_network(own, materials.labels(run), size, mean, std)
 
     with use_settings(settings) if settings else nullcontext():
         resolved = resolve_numerics(numerics, device, threads)
@@ -130,6 +132,10 @@ def carry_out(
     Raises:
         InputError: as :func:`measure` does.
     """
+    if not evaluators:
+        raise InputError("no evaluator is named; expected at least one, such as accuracy")
+    if test_images is not None and (not isinstance(test_images, int) or test_images < 1):
+        raise InputError(f"test images are {test_images!r}; expected 1 or more")
     materials = _WithNetwork(reporter.update, reporter.paused)
     network = make(materials, run)
     materials.network_from_elsewhere = network

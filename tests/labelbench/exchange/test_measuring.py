@@ -145,6 +145,23 @@ def test_what_does_not_fit_is_refused_in_one_line(own: nn.Module, tmp_path: Path
     with pytest.raises(InputError, match="fails on images"):
         labelbench.measure(nn.Linear(5, 10), "category", DIGITS, results=tmp_path, **SMALL)
 
+    for evaluators, count, says in (
+        ((), 60, "no evaluator is named"),
+        ("accuracy", 0, "test images are 0; expected 1 or more"),
+        ("accuracy", -1, "test images are -1"),
+        ("accuracy", 2.5, "test images are 2.5"),
+    ):
+        with pytest.raises(InputError, match=says):
+            labelbench.measure(own, "category", DIGITS, evaluators, **{**SMALL, "test_images": count}, results=tmp_path)
+    assert not list(tmp_path.rglob("*.json"))
+
+
+def test_a_network_whose_training_goes_on_is_left_as_it_was(tmp_path: Path) -> None:
+    network = Own().train()
+    network.logits.eval()
+    labelbench.measure(network, "category", DIGITS, results=tmp_path, **SMALL)
+    assert network.training and network.hidden.training and not network.logits.training
+
 
 # Checkpoints
 
