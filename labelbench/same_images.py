@@ -77,7 +77,7 @@ def _outcomes(results: Results, records: Sequence[Record]) -> Iterator[tuple[tup
             continue
         run = record.run
         place = f"{run.dataset}, {run.backbone}" + (f", {run.share_of_data}" if run.train_fraction < 1 else "")
-        key = (str(conditions), place, record.cell.evaluator, run.seed)
+        key = (f"{conditions} {record.test_images}", place, record.cell.evaluator, run.seed)
         if key in seen:
             raise ConflictError(f"two networks of {run.label} with seed {run.seed} in {results.folder}; expected one")
         seen.add(key)

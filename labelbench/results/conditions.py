@@ -63,7 +63,7 @@ def conditions_of(records: Iterable[Finished]) -> list[Conditions]:
                 run.numerics,
                 run.files,
                 run.weights,
-                record.test_images,
+                _test_images(record),
             ),
             *(images["fingerprint"], images["train"], images["test"]),
             *(environment["labelbench"], environment["torch"], _arithmetic(record), _backbone_origin(record)),
@@ -71,7 +71,7 @@ def conditions_of(records: Iterable[Finished]) -> list[Conditions]:
         each = known.get(key)
         if each is None:
             parts = tuple(part for part in _parts(record) if part)
-            each = known[key] = Conditions(parts, record.test_images, bool(run.recipe.tuned), _training(record))
+            each = known[key] = Conditions(parts, _test_images(record), bool(run.recipe.tuned), _training(record))
         found.append(each)
     return found
 
@@ -94,11 +94,17 @@ def _parts(record: Finished) -> Iterator[str]:
     yield _backbone_origin(record)
 
 
+def _test_images(record: Finished) -> int | None:
+    """How many were measured, None for all: those that were asked for may be more than there are."""
+    asked = record.test_images
+    return asked if asked and asked < record.facts["images"]["test"] else None
+
+
 def _training(record: Finished) -> str:
     run = record.run
     length = "trained elsewhere" if run.weights else f"{run.recipe.epochs} epochs"
     images = "" if run.weights else f", {run.share_of_data} of {record.facts['images']['train']:,} training images"
-    tested = record.test_images or record.facts["images"]["test"]
+    tested = _test_images(record) or record.facts["images"]["test"]
     return f"{length}{images}, {tested:,} test images"
 
 

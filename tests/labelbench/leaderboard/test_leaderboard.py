@@ -61,6 +61,16 @@ def test_results_made_under_different_settings_stand_in_rows_of_their_own(save: 
         assert str(text)
 
 
+def test_more_test_images_than_there_are_is_all_of_them(save: Save) -> None:
+    save("category", seed=0)
+    board = Leaderboard.of(read(save("category", seed=1, test_images=5000)))
+    (row,) = board.tables[0].rows
+    assert row.seeds == (0, 1) and "of the test images measured" not in to_markdown(board)
+    assert {one.training for one in board.legend.values()} == {
+        "600 epochs, 100% of 1,442 training images, 355 test images"
+    }
+
+
 def test_two_versions_of_one_label_are_told_apart_by_their_hash(save: Save) -> None:
     save("npy:mine.npy", seed=0, identity="aaaaaaaa")
     board = Leaderboard.of(read(save("npy:mine.npy", seed=1, identity="bbbbbbbb")))
