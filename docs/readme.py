@@ -41,15 +41,21 @@ def findings(contents: Contents) -> Iterator[str]:
         yield f"{labels} on {place.dataset}, {training} (`{_name(contents)}`):"
         yield ""
         raised = [
-            (score.value or 0.0, record.run.label, score)
+            (score.value or 0.0, record.run.label, record.run.seed, record.cell.evaluator, score)
             for record in contents.records
             for score in record.scores
             if score.flag and (record.run.dataset, record.run.backbone) == where
         ]
         if raised:
-            _, label, score = max(raised, key=lambda each: each[:2])
-            flagged = len({name for _, name, one in raised if one.flag == score.flag})
-            yield f"- {flagged} of {labels} flagged as *{score.flag}*, most of all `{label}`: {score.note}."
+            _, label, seed, evaluator, score = max(raised, key=lambda each: each[:2])
+            flagged = len({name for _, name, _, _, one in raised if one.flag == score.flag})
+            looked_at = {
+                one.run.label
+                for one in contents.records
+                if one.cell.evaluator == evaluator and (one.run.dataset, one.run.backbone) == where
+            }
+            network = f"`{label}`, seed {seed}"
+            yield f"- {flagged} of {len(looked_at)} labels flagged *{score.flag}*, most of all {network}: {score.note}."
         for sentence in place.sentences[:_SENTENCES]:
             text = "".join(part if isinstance(part, str) else f"`{part[0]}` **{part[1]}**" for part in sentence.parts)
             heading = f" ({sentence.heading})" if sentence.heading.lower() != sentence.question.lower() else ""

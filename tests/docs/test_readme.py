@@ -35,6 +35,14 @@ def test_its_findings_and_table_are_those_of_the_published_folders(maker: Module
     assert TEXT.count("<!-- end -->") == 2
 
 
+def test_what_is_flagged_is_counted_among_the_labels_that_were_looked_at(maker: ModuleType) -> None:
+    records = maker.read(maker.results_in(ROOT / "results" / "cifar10-quarter")).records
+    attacked = [one for one in records if one.cell.evaluator == "attacks-adaptive:quick"]
+    flagged = {one.run.label for one in attacked for score in one.scores if score.flag == "overstated"}
+    labels = {one.run.label for one in attacked}
+    assert f"- {len(flagged)} of {len(labels)} labels flagged *overstated*, most of all" in TEXT
+
+
 def test_a_table_that_is_not_of_the_folder_is_noticed(maker: ModuleType) -> None:
     number = re.search(r"\*\*(\d+\.\d)", TEXT)
     assert number
