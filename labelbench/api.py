@@ -64,7 +64,7 @@ def run(
         epochs: passes over the training images; the recipe's milestones scale with them.
         train_fraction: share of the training images, above 0 to 1.
         test_images: how many test images are measured, drawn evenly over classes, or ``"all"``.
-        numerics: ``"exact"`` or ``"fast"``.
+        numerics: ``"exact"``, ``"portable"`` or ``"fast"``.
         device: ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"mps"``.
         threads: threads on a CPU; None for ``OMP_NUM_THREADS`` or all cores, divided among ``jobs``.
         compiled: whether fast numerics compile networks; None where it is known to pay.

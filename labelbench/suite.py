@@ -31,7 +31,7 @@ class Suite:
         tuning: how those recipes were chosen, None if they were not.
         train_fraction: share of the training images, 0 to 1.
         test_images: how many test images are measured, drawn evenly over classes; None for all.
-        numerics: ``"exact"`` or ``"fast"``.
+        numerics: ``"exact"``, ``"portable"`` or ``"fast"``.
         engine: where jobs run: ``"local"``, or ``"ray"`` for a cluster; it changes no result.
         headline: columns of the first table, each ``evaluator/score``.
     """

@@ -53,7 +53,7 @@ def export(folder: Path, form: str, output: Path, **asked: Any) -> None:
 @click.option("--dataset", metavar="NAME", required=True, shell_complete=complete("datasets"))
 @click.option("--evaluator", multiple=True, metavar="NAME", default=["accuracy"], shell_complete=complete("evaluators"))
 @click.option("--test-images", type=int, help="Measure this many test images, drawn evenly over classes.")
-@click.option("--numerics", default="exact", show_default=True, metavar="exact|fast")
+@click.option("--numerics", default="exact", show_default=True, metavar="exact|portable|fast")
 @click.option("--device", default="auto", show_default=True, metavar="auto|cpu|cuda|mps")
 @click.option("--threads", type=int, help="Threads on a CPU (default: OMP_NUM_THREADS or all cores).")
 @click.option(
