@@ -64,9 +64,9 @@ def plot(**options: Any) -> None:
     """Draw a results folder for papers: accuracy against epsilon, learning curves, features, adversarial images."""
     folder: Path = options["folder"]
     contents = read(results_in(folder))
-    charts = charts_of(contents, Leaderboard.of(contents))
-    if not charts:
+    if not contents:
         raise no_results(folder)
+    charts = charts_of(contents, Leaderboard.of(contents))
     strips = [strip for strip in strip_views(contents, _class_names(contents)) if strip.rows]
     drawn = list(_asked(contents, charts, strips, options))
     if options["output"] is None:

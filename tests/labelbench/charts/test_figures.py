@@ -16,7 +16,7 @@ from labelbench.charts.figures import COLUMN, PAGE, chart_figure
 from labelbench.charts.labels import picture
 from labelbench.charts.styles import styles_of
 from labelbench.cli import cli
-from labelbench.errors import UnknownName
+from labelbench.errors import InputError, UnknownName
 from labelbench.results.store import Results
 
 
@@ -145,6 +145,17 @@ def test_captions_say_n_without_intervals_and_names_are_of_what_is_asked_for(
     assert printed("--figure", "data-efficiency").split() == ["data-efficiency-digits-resnet8"]
     with pytest.raises(UnknownName, match="did you mean speech"):
         printed("--label", "speach")
+
+
+def test_results_of_which_nothing_can_be_drawn_are_not_called_none(
+    save: Callable[..., Results], tmp_path: Path
+) -> None:
+    results = save("category", backbone="", evaluator="label-statistics", score="effective-rank")
+    with pytest.raises(InputError, match="holds nothing that could be drawn"):
+        cli(["plot", str(results.folder)], standalone_mode=False)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(InputError, match="holds no results"):
+        cli(["plot", str(tmp_path / "empty")], standalone_mode=False)
 
 
 def test_the_command_names_draws_and_refuses(
