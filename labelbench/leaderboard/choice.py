@@ -133,14 +133,17 @@ def _rows_of(board: Leaderboard, choice: Choice) -> Leaderboard:
     tables = tuple(table for table in found if table.rows)
     if not tables:
         raise InputError(f"no row is of {' and '.join([*choice.labels, *choice.only])}; expected what some row is of")
+    verdicts = kept(board.verdicts, places)
+    shown = {one.settings for one in (*verdicts, *(row for table in tables for row in table.rows))}
     return replace(
         board,
         tables=tables,
+        legend={letter: each for letter, each in board.legend.items() if letter in shown},
         differences=kept(board.differences, [*tests, *places]),
         reported=kept(board.reported, [*tests, *places]),
-        verdicts=kept(board.verdicts, places),
+        verdicts=verdicts,
         correlations=kept(board.correlations, places),
-        missing=() if tests or places else board.missing,
+        missing=(),
     )
 
 

@@ -81,6 +81,14 @@ def test_a_place_that_no_row_has_is_refused(board: Leaderboard) -> None:
         chosen(apart, Choice(labels=("speech",), only=("backbone=resnet8",)))
 
 
+def test_settings_of_rows_that_are_left_out_are_not_explained() -> None:
+    found = build([*board_of_one(), *seeds("speech", "accuracy", {"nearest": 0.5}, train_fraction=0.5)])
+    assert list(found.legend) == ["a", "b"]
+    for letter in found.legend:
+        left = chosen(found, Choice(only=(f"set={letter}",)))
+        assert left.legend == {letter: found.legend[letter]}
+
+
 def test_columns_whose_evaluator_has_commas_can_be_named_beside_others() -> None:
     found = build(board_of_one())
     keys = ["attacks-adaptive:quick,eps=8/adaptive/8", "accuracy/nearest"]
