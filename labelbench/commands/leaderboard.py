@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -64,14 +65,25 @@ def leaderboard(
             board = chosen(board, choice)
         write_or_print(export(board, form), output)
         return
+    shown = board if plain else chosen(board, choice)
     if plain:
         print_first(board, folder)
     else:
-        print_tables(_completed_in(folder, chosen(board, choice)), output_console())
+        print_tables(_completed_in(folder, shown), output_console())
     if explain:
-        for name in dict.fromkeys(column.evaluator for table in board.tables for column in table.columns):
-            for score, text in evaluator_here(name).explanations.items():
-                click.echo(f"{name}/{score}: {text}")
+        for line in _explained(shown):
+            click.echo(line)
+
+
+def _explained(board: Leaderboard) -> Iterator[str]:
+    """A sentence for every score, or for the first part of its name."""
+    columns = [column for table in board.tables for column in table.columns]
+    columns += [one.column for one in board.differences]
+    for name in dict.fromkeys(column.evaluator for column in columns):
+        scores = [f"{column.score}/" for column in columns if column.evaluator == name]
+        for part, text in evaluator_here(name).explanations.items():
+            if any(score.startswith(f"{part}/") for score in scores):
+                yield f"{name}/{part}: {text}"
 
 
 def print_first(board: Leaderboard, folder: Path) -> None:

@@ -2,15 +2,18 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Callable
 
 import pytest
 
 import made_up
+from labelbench.cli import cli
 from labelbench.errors import InputError, UnknownName
 from labelbench.leaderboard.choice import Choice, chosen, chosen_scores, table_names
 from labelbench.leaderboard.data import to_csv, to_wide_csv
 from labelbench.leaderboard.leaderboard import Leaderboard, build
 from labelbench.results.records import Record
+from labelbench.results.store import Results
 
 seeds, record = made_up.seeds, made_up.record
 
@@ -130,3 +133,18 @@ def test_csv_of_a_choice_has_a_line_for_each_score_that_is_left(board: Leaderboa
     assert len(wide) == 2 and "accuracy/threshold" in wide[0]
     with pytest.raises(InputError, match="--table differences has no scores"):
         chosen_scores(board, Choice(table="differences"))
+
+
+def test_what_is_explained_is_what_is_shown(save: Callable[..., Results], capsys: pytest.CaptureFixture[str]) -> None:
+    save("category", score="fgsm-untargeted/0.05", evaluator="attacks-paper")
+    folder = str(save("category").folder)
+
+    def explained(*options: str) -> set[str]:
+        cli(["leaderboard", folder, "--explain", *options], standalone_mode=False)
+        lines = capsys.readouterr().out.splitlines()
+        return {line.partition(":")[0] for line in lines if line.startswith(("accuracy/", "attacks-paper/"))}
+
+    assert explained() == {"accuracy/nearest", "attacks-paper/fgsm-untargeted"}
+    assert explained("--table", "accuracy") == {"accuracy/nearest"}
+    assert explained("--columns", "FGSM 0.05") == {"attacks-paper/fgsm-untargeted"}
+    assert explained("--table", "claims") == set()
