@@ -142,7 +142,7 @@ def build(
     ambiguous = ambiguous_labels(groups)
     flags = {group: flags_of(found) for group, found in groups.items()}
     measured = sorted({record.cell.evaluator for record in current})
-    tables = [with_best(_evaluator_table(evaluator, groups, flags, ambiguous)) for evaluator in measured]
+    tables = [_evaluator_table(evaluator, groups, flags, ambiguous) for evaluator in measured]
     letters = {letter: each for each, letter in legend.items()}
     columns = headline_columns(tables, headline)
     first = first_table(tables, columns, letters)
@@ -178,6 +178,7 @@ def _evaluator_table(
 ) -> Table:
     columns: dict[str, Column] = {}
     rows = []
+    targets: dict[tuple[str, ...], str] = {}
     for group, found in groups.items():
         records = found.get(evaluator, [])
         if not records:
@@ -186,9 +187,12 @@ def _evaluator_table(
             for score in record.scores:
                 column = Column(evaluator, score.name, score.unit, score.higher_is_better, score.at)
                 columns.setdefault(column.key, column)
-        rows.append(_row(group, records, flags[group], columns, ambiguous))
+        row = _row(group, records, flags[group], columns, ambiguous)
+        rows.append(row)
+        if group.label_identity:
+            targets[*row.place, row.name] = f"{group.label_identity} {records[0].facts['label'].get('loss')}"
     found_columns = tuple(columns.values())
-    return Table(evaluator, found_columns, ordered(rows, found_columns))
+    return with_best(Table(evaluator, found_columns, ordered(rows, found_columns)), targets)
 
 
 def _row(

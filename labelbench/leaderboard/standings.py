@@ -39,12 +39,16 @@ class Difference:
         return shown_label(self.label, self.identity)
 
 
-def with_best(table: Table) -> Table:
+def with_best(table: Table, targets: Mapping[tuple[str, ...], str]) -> Table:
     """The table with :attr:`Value.best` set where a value is separated from every other of its place.
 
     A label that has no value for some of its seeds is never the best: those that it has are chosen by what they are.
 
     Values are separated if they share three seeds or more and the 95 % t-interval of their difference excludes 0.
+
+    Args:
+        table: of one evaluator.
+        targets: what the label of each row is, by place and name; labels of which it is the same are one.
     """
     places: dict[tuple[str, str, str], list[Row]] = defaultdict(list)
     for row in table.rows:
@@ -53,7 +57,7 @@ def with_best(table: Table) -> Table:
     for rows in places.values():
         for column in table.columns:
             if column.higher_is_better is not None:
-                winner = _separated_winner(rows, column)
+                winner = _separated_winner(rows, column, targets)
                 if winner is not None:
                     best[id(winner), column.key] = replace(winner.values[column.key], best=True)
     if not best:
@@ -93,7 +97,7 @@ def differences_to_reference(
     return tuple(sorted(found, key=lambda one: (one.dataset, one.backbone, one.settings, one.name)))
 
 
-def _separated_winner(rows: Sequence[Row], column: Column) -> Row | None:
+def _separated_winner(rows: Sequence[Row], column: Column, targets: Mapping[tuple[str, ...], str]) -> Row | None:
     sign = 1.0 if column.higher_is_better else -1.0
     ranked = [(value.mean, row) for row in rows if (value := row.values.get(column.key)) and value.mean is not None]
     if len(ranked) < 2:
@@ -102,12 +106,17 @@ def _separated_winner(rows: Sequence[Row], column: Column) -> Row | None:
     first = winner.values[column.key]
     if len(first.seeds) < len(winner.seeds):
         return None
-    others = (row.values[column.key] for _, row in ranked if row is not winner and not _same_thing(row, winner))
-    return winner if all(_separated(first, other, sign) for other in others) else None
+    others = [row.values[column.key] for _, row in ranked if not _same_thing(row, winner, targets)]
+    return winner if others and all(_separated(first, other, sign) for other in others) else None
 
 
-def _same_thing(row: Row, other: Row) -> bool:
-    """Whether two rows are one label under two names: every score of every seed is equal."""
+def _same_thing(row: Row, other: Row, targets: Mapping[tuple[str, ...], str]) -> bool:
+    """Whether two rows are one, or one label under two names: equal targets, and every score of every seed is equal."""
+    if row is other:
+        return True
+    one, another = (targets.get((*each.place, each.name), "") for each in (row, other))
+    if one != another or not one:
+        return False
     if row.values.keys() != other.values.keys() or row.seeds != other.seeds or len(row.seeds) < LEAST_SEEDS:
         return False
     return all(dict(value.by_seed) == dict(other.values[key].by_seed) for key, value in row.values.items())

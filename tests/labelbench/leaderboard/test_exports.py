@@ -9,6 +9,7 @@ import random
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 from html.parser import HTMLParser
 from importlib import resources
 from pathlib import Path
@@ -355,8 +356,29 @@ def test_with_fewer_than_three_seeds_nothing_is_bold(seeds: int) -> None:
 
 
 def test_one_label_under_two_names_does_not_keep_itself_from_being_the_best() -> None:
-    twice = accuracies(a=(0.9, 0.91, 0.9), b=(0.9, 0.91, 0.9), c=(0.2, 0.21, 0.2))
+    numbers = {"a": (0.9, 0.91, 0.9), "b": (0.9, 0.91, 0.9), "c": (0.2, 0.21, 0.2)}
+
+    def meant(targets: dict[str, str], names: str = "abc", loss: str = "mse") -> Leaderboard:
+        return build(
+            [
+                replace(
+                    one,
+                    facts={**one.facts, "label": {"identity": targets[name], "loss": loss if name > "a" else "mse"}},
+                )
+                for name in names
+                for seed, value in enumerate(numbers[name])
+                for one in [made_up.record(name, seed, "accuracy", {"nearest": value})]
+            ]
+        )
+
+    twice = meant({"a": "1", "b": "1", "c": "2"})
     assert cell(twice, "a").best or cell(twice, "b").best
+    # Labels that do equally well are not one, nor is one targets with two losses.
+    for others in (meant({"a": "1", "b": "3", "c": "2"}), meant({"a": "1", "b": "1", "c": "2"}, loss="smooth-l1")):
+        assert not any(cell(others, name).best for name in "abc")
+    # Two names of one label are separated from nothing.
+    assert not any(cell(meant({"a": "1", "b": "1"}, "ab"), name).best for name in "ab")
+    assert not any(cell(accuracies(a=(1.0, 1.0, 1.0), b=(1.0, 1.0, 1.0)), name).best for name in "ab")
     assert not cell(accuracies(a=(0.9, 0.91, 0.9), b=(0.91, 0.9, 0.9), c=(0.2, 0.21, 0.2)), "a").best
 
 
