@@ -67,6 +67,9 @@ def judge_best(
         return
     for one, others, chance in best:
         for other in others:
+            used = preferred(measured, comparison, by_label[one], by_label[other])
+            for label in (one, other):
+                _note_absent(by_label[label][used], used, measured.scores(used, comparison), found)
             sides = [known.get((place[0], label)) for label in (one, other)]
             if sides[0] is None or sides[1] is None:
                 absent = [label for label, side in zip((one, other), sides, strict=True) if side is None]
@@ -109,6 +112,13 @@ def _differences(
     return numbers, of_difference(_step(rows, evaluator, scores))
 
 
+def _note_absent(row: Row, evaluator: str, scores: Sequence[str], found: Found) -> None:
+    """A label without a value for some of its seeds is not known by the others."""
+    absent = len(row.seeds) - len(mean_outcome(row, evaluator, scores))
+    if absent:
+        found.missing[f"no value for {absent} of {len(row.seeds)} seeds"].append(f"{row.name}: {evaluator}")
+
+
 def _step(rows: Sequence[Row], evaluator: str, scores: Sequence[str]) -> float:
     """The largest step of the scores that are averaged, over their number: that of their mean."""
     found = [row.values.get(f"{evaluator}/{score}") for row in rows for score in scores]
@@ -127,6 +137,7 @@ def judge_correlation(
         asked = any(claims.counts_as(row.label, name) for name in comparison.left)
         if asked and outcomes and (place[0], row.name) in known:
             points[row.name] = (known[place[0], row.name], statistics.fmean(outcomes.values()))
+            _note_absent(row, evaluator, comparison.scores, found)
     if len(points) < comparison.minimum_n:
         needed = f"needs {comparison.minimum_n} labels, has {len(points)}"
         found.missing[needed].append(f"{comparison.statistic} and {evaluator}/{comparison.scores[0]}")

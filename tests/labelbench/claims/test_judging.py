@@ -448,3 +448,36 @@ def test_a_label_that_diverged_in_some_seeds_does_not_support_a_claim() -> None:
     found = verdict([*records, replace(last, scores=(), diverged=True)], "C2")
     assert found.outcome == "not decided"
     assert "no value for 1 of 4 seeds: constant: accuracy/nearest" in found.missing
+
+
+def test_a_label_that_diverged_in_some_seeds_is_not_shown_to_be_the_best() -> None:
+    means = {"speech": 0.6, "category": 0.5, "constant": 0.3}
+    records = [one for name, mean in means.items() for one in seeds(name, "data-efficiency", {"area": mean}, 4)]
+    records = with_entropy(records, speech=7.5, category=0.5, constant=3.3)
+    assert verdict(records, "C6").outcome == "reproduced"
+    for name in means:
+        diverged = [
+            replace(one, scores=(), diverged=True)
+            if (one.run.label, one.run.seed, one.cell.evaluator) == (name, 3, "data-efficiency")
+            else one
+            for one in records
+        ]
+        found = verdict(diverged, "C6")
+        assert (found.outcome, found.missing) == (
+            "not decided",
+            (f"no value for 1 of 4 seeds: {name}: data-efficiency",),
+        )
+
+
+def test_a_label_that_diverged_in_some_seeds_does_not_support_a_correlation(tmp_path: Path) -> None:
+    file = tmp_path / "my.toml"
+    file.write_text(
+        '[[claim]]\nid="r"\ntext="entropy explains accuracy"\n[[claim.comparison]]\nkind="correlation"\nleft=["*"]\n'
+        'evaluators=["accuracy"]\nscores=["nearest"]\nstatistic="label-statistics/entropy-256/pooled"\n'
+    )
+    names = [f"label{index}" for index in range(8)]
+    records = accuracy(**{name: 0.5 + 0.05 * index for index, name in enumerate(names)})
+    records = with_entropy(records, **{name: float(index) for index, name in enumerate(names)})
+    assert verdict(records, "r", claims=load_claims(file)).outcome == "reproduced"
+    found = verdict([replace(records[0], scores=(), diverged=True), *records[1:]], "r", claims=load_claims(file))
+    assert (found.outcome, found.missing) == ("not decided", ("no value for 1 of 3 seeds: label0: accuracy",))
