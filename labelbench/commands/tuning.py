@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -98,7 +99,7 @@ def tune(
     cost = sum(len(accuracies) for accuracies in found.tuning.accuracy.values())
     click.echo(
         f"{cost} points, {found.tuning.seconds:,.0f} s of training; {output} has a recipe for each of "
-        f"{len(found.recipes)} labels: labelbench run --suite {output}"
+        f"{len(found.recipes)} labels: labelbench run --suite {shlex.quote(str(output))}"
     )
     for what, why in outcome.failures:
         click.echo(f"failed: {what}: {why}", err=True)
