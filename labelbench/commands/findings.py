@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -15,6 +16,7 @@ from labelbench.findings.page import Published, page_text, summary_text, with_su
 from labelbench.leaderboard.leaderboard import Leaderboard
 from labelbench.results.reading import Contents, read
 from labelbench.results.store import no_results, results_in
+from labelbench.runs import slug
 
 # The figure of accuracy against epsilon of each data set and backbone begins so.
 _FIGURE = "accuracy-epsilon-"
@@ -34,13 +36,13 @@ def findings(folders: tuple[Path, ...], output: Path | None, summary: Path | Non
     """Say what published folders show together: verdicts, the numbers behind them, and what controls say of causes."""
     claims = paper_claims()
     published = []
-    for folder in folders:
+    for folder, name in zip(folders, _names(folders), strict=True):
         contents = read(results_in(folder))
         if not contents.records:
             raise no_results(folder)
         board = Leaderboard.of(contents, claims)
-        figure = _figure(contents, board, output, folder.name, draw=figures) if output else ""
-        published.append(Published(folder.name, board, figure, contents.asked.tuning))
+        figure = _figure(contents, board, output, slug(name), draw=figures) if output else ""
+        published.append(Published(name, board, figure, contents.asked.tuning))
     command = shlex.join(["labelbench", "findings", *map(str, folders)])
     text = page_text(published, claims, command)
     if output is None:
@@ -55,6 +57,23 @@ def findings(folders: tuple[Path, ...], output: Path | None, summary: Path | Non
             raise InputError(f"{summary}: {getattr(error, 'strerror', None) or error}") from error
         write_atomic(summary, changed.encode())
         click.echo(f"{summary}")
+
+
+def _names(folders: Sequence[Path]) -> list[str]:
+    """What each folder is called: the last part of its path, or as many as tell it from the others.
+
+    Raises:
+        InputError: a folder is named twice.
+    """
+    paths = [folder.resolve() for folder in folders]
+    for place, path in enumerate(paths):
+        if path in paths[:place]:
+            raise InputError(f"{folders[place]} is named twice; expected each folder once")
+    for count in range(1, max(len(path.parts) for path in paths)):
+        names = ["/".join(path.parts[-count:]) for path in paths]
+        if len(set(names)) == len(names):
+            return names
+    return list(map(str, paths))
 
 
 def _figure(contents: Contents, board: Leaderboard, output: Path, name: str, *, draw: bool) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shlex
+import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from labelbench.cli import cli
 from labelbench.errors import InputError
 from labelbench.findings.page import BEGIN, END, Published, page_text, summary_text, with_summary
 from labelbench.leaderboard.leaderboard import build
+from labelbench.results.store import Results
 from labelbench.tunings import Grid, Tuning
 
 ROOT = Path(__file__).parents[3]
@@ -119,6 +122,18 @@ def test_the_published_page_and_the_front_page_say_what_the_folders_say(
 def test_a_folder_without_results_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="holds no results"):
         cli.main(["findings", str(tmp_path)], standalone_mode=False)
+
+
+def test_folders_of_one_name_are_told_apart_and_none_counts_twice(
+    save: Callable[..., Results], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first = save("category").folder
+    other = shutil.copytree(first, tmp_path / "yours" / first.name)
+    cli(["findings", str(first), str(other)], standalone_mode=False)
+    page = capsys.readouterr().out
+    assert f"| **{tmp_path.name}/results** |" in page and "| **yours/results** |" in page
+    with pytest.raises(InputError, match="is named twice"):
+        cli(["findings", str(first), f"{first}/../results"], standalone_mode=False)
 
 
 def test_printed_statistics_of_speech_say_whose_voice_they_are_of() -> None:
