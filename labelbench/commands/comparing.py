@@ -85,9 +85,8 @@ def compare(left: str, right: str, inside: Path | None, scores: tuple[str, ...],
     places = [(line.dataset, line.backbone, line.train_fraction) for line in found.lines]
     for line, place, before in zip(found.lines, places, [None, *places], strict=False):
         if place != before:
-            table.add_row(
-                f"{line.dataset}, {line.backbone or 'labels alone'}, {100 * line.train_fraction:.4g} % of the data"
-            )
+            of_data = f"{line.backbone}, {100 * line.train_fraction:.4g} % of the data"
+            table.add_row(f"{line.dataset}, {of_data if line.backbone else 'labels alone'}")
         table.add_row(*_cells(line))
     console.print(table)
     for side, only, alone in ((left, found.only_left, found.alone_left), (right, found.only_right, found.alone_right)):
@@ -126,7 +125,7 @@ def _are_labels(records: Iterable[Record], names: tuple[str, str], inside: Path)
     """
     runs = [record.run for record in records if record.run.backbone]
     if not runs:
-        raise no_results(inside)
+        raise InputError(f"{inside} holds measurements of labels alone; expected networks that were trained")
     recipes = dict.fromkeys(run.recipe.name for run in runs)
     labels = dict.fromkeys(run.label for run in runs)
     for known in (recipes, labels):

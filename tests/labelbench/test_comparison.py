@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -107,6 +108,16 @@ def test_what_two_sides_mean_by_one_name_is_said_where_it_differs() -> None:
         "evaluator accuracy, version 2",
     )
     assert compare(side("1a", 1, 100), side("1a", 1, 100)).only_left == ()
+
+
+def test_labels_alone_have_no_share_of_the_data_and_no_networks(
+    save: Callable[..., Results], capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = str(save("category", backbone="", evaluator="label-statistics", score="effective-rank").folder)
+    assert compared(folder, folder) == 0
+    assert "digits, labels alone " in capsys.readouterr().out.replace("\n", " ")
+    with pytest.raises(InputError, match="holds measurements of labels alone"):
+        compared("--in", folder, "category", "speech")
 
 
 def test_an_evaluator_that_is_not_here_is_compared_by_its_first_score() -> None:
