@@ -13,6 +13,8 @@ from labelbench.charts.data import REFERENCE, Chart, Series
 # too pale for a line on white, left out.
 _BLUE, _RED, _GREEN, _PINK, _ORANGE, _SKY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"
 _WINE, _BROWN = "#882255", "#8C6D1F"
+# One-hot targets that are no longer category labels; it is seen on white and on black.
+_GREY = "#777777"
 _COLOURS = (_BLUE, _RED, _GREEN, _PINK, _ORANGE, _SKY)
 _BLACK = "#000000"
 DASHES = ("solid", "dash", "dot", "dashdot")
@@ -34,9 +36,9 @@ _FIXED = {
     "low-dim": (_PINK, "triangle-down"),
     "bert": (_WINE, "circle"),
     "glove": (_BROWN, "triangle-up"),
-    "category-dense": (_BLACK, "square"),
-    "category-huber": (_BLACK, "triangle-down"),
-    "category-smoothed": (_BLACK, "diamond"),
+    "category-dense": (_GREY, "square"),
+    "category-huber": (_GREY, "triangle-down"),
+    "category-smoothed": (_GREY, "diamond"),
     "hadamard": (_GREEN, "cross"),
     "simplex": (_GREEN, "x"),
     "orthogonal-random": (_GREEN, "circle"),
