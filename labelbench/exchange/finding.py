@@ -40,6 +40,6 @@ def find_training(folder: str | Path, **asked: object) -> TrainingRecord:
         more = f"; and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
         raise InputError(
             f"{len(found)} trainings of {results.folder} are meant: {listed}{more}; name its dataset, backbone, label, "
-            "seed, train_fraction or id"
+            "seed, or the id in brackets"
         )
     return found[0]
