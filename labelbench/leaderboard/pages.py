@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from labelbench.leaderboard.first_table import Missing
 from labelbench.leaderboard.grids import (
     MOST_COLUMNS,
     Detail,
@@ -30,6 +31,7 @@ READING = (
     "excludes 0, over three seeds or more; with fewer nothing is bold. n/m: not meaningful, "
     "see the notes."
 )
+_GAPS = 3
 _DIFFERENCES = (
     "mean difference paired by seed, in brackets its 95 % t-interval over n pairs; with one pair there is no interval; "
     "a label drawn at random is one draw, which no spread over seeds contains unless it is drawn again (seed=run)"
@@ -81,8 +83,7 @@ def sections_of(
     """
     if board.headline:
         section = _table_section(board.headline, "headline", most_columns, detail)
-        lacking = (f"{one}; to measure it: {one.repeat.command}" for one in board.missing)
-        yield replace(section, notes=(columns_explained(board.headline), *section.notes, *lacking))
+        yield replace(section, notes=(columns_explained(board.headline), *section.notes, *_gaps(board.missing)))
     if board.differences:
         yield _difference_section(board.differences)
     if board.verdicts:
@@ -94,6 +95,14 @@ def sections_of(
     for table in board.evaluator_tables:
         yield _table_section(table, "evaluator", most_columns, detail)
     yield Section("Settings", None, tuple(remarks_of(board)), "settings")
+
+
+def _gaps(missing: Sequence[Missing]) -> Iterator[str]:
+    """What rows lack, with the commands that measure it; of many gaps the first."""
+    shown = missing if len(missing) <= _GAPS else missing[: _GAPS - 1]
+    yield from (f"{one}; to measure it: {one.repeat.command}" for one in shown)
+    if len(missing) > len(shown):
+        yield f"{len(missing) - len(shown)} more gaps; all stand with their commands under `missing` of --format json"
 
 
 def compact(section: Section) -> Section:

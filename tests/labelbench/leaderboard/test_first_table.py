@@ -102,6 +102,19 @@ def test_what_is_missing_is_said_with_the_command_that_measures_it() -> None:
     assert "constant: not measured with attacks-adaptive; to measure it: labelbench run" in to_markdown(board)
 
 
+def test_of_many_gaps_the_first_are_said_and_where_the_others_stand() -> None:
+    found = [
+        one
+        for place, label in enumerate(("category", "speech", "constant", "low-dim"))
+        for evaluator in ("accuracy", "attacks-paper", "attacks-adaptive", "feature-views")[: 4 - place]
+        for one in seeds(label, evaluator, {"nearest": 0.9}, count=3 if evaluator == "accuracy" else 2)
+    ]
+    text = to_markdown(build(found))
+    assert len(build(found).missing) == 6
+    assert text.count("to measure it: ") == 2
+    assert "4 more gaps; all stand with their commands under \\`missing\\` of --format json" in text
+
+
 def test_nothing_is_missing_where_all_rows_are_measured_alike() -> None:
     found = seeds("category", "accuracy", {"nearest": 0.9}) + seeds("speech", "accuracy", {"nearest": 0.8})
     assert build(found).missing == ()
