@@ -47,9 +47,19 @@ def pytest_configure(config: pytest.Config) -> None:
         config.add_cleanup(partial(os.environ.pop, "FORKED_PYTHON"))
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Long tests are begun first."""
-    items.sort(key=lambda item: item.get_closest_marker("long") is None)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Long tests are begun first, some by each worker: at first each is given as many tests, in this order."""
+    workers = getattr(config, "workerinput", {}).get("workercount", 1)
+    total = len(items)
+    long = [item for item in items if item.get_closest_marker("long")]
+    others = [item for item in items if not item.get_closest_marker("long")]
+    items.clear()
+    for worker in range(workers):
+        items += long[worker::workers]
+        share = max(0, total * (worker + 1) // workers - len(items))
+        items += others[:share]
+        del others[:share]
+    items += others
 
 
 @pytest.fixture(scope="session")
