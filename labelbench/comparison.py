@@ -11,7 +11,7 @@ from itertools import product
 
 from labelbench.errors import InputError, UnknownName
 from labelbench.evaluation.scores import Score
-from labelbench.plugins.lookup import evaluator_here
+from labelbench.plugins.lookup import headline_of
 from labelbench.results.conditions import conditions_of
 from labelbench.results.grouping import newest_versions
 from labelbench.results.records import Record
@@ -103,7 +103,7 @@ def compare(left: Iterable[Record], right: Iterable[Record], scores: Sequence[st
     for name in scores:
         if name not in names:
             raise UnknownName("score", name, names)
-    wanted = set(scores) or {f"{name}/{score}" for name, found in known.items() for score in _headline(name, found)}
+    wanted = set(scores) or {f"{name}/{score}" for name, found in known.items() for score in headline_of(name, found)}
     one, other = (_by_key(side, wanted) for side in sides)
     lines = []
     # What labels have by themselves comes last.
@@ -150,13 +150,6 @@ def exact_p(numbers: Sequence[float]) -> float | None:
     seen = abs(math.fsum(numbers)) * (1 - 1e-12)
     sums = [abs(math.fsum(map(float.__mul__, signs, numbers))) for signs in product((1.0, -1.0), repeat=len(numbers))]
     return sum(each >= seen for each in sums) / len(sums)
-
-
-def _headline(evaluator: str, scores: Iterable[str]) -> list[str]:
-    """Its headline scores that were measured; the first score where it names none or is not here."""
-    measured = list(scores)
-    named = [one.score for one in evaluator_here(evaluator).headline if one.score in measured]
-    return named or measured[:1]
 
 
 def _by_key(records: Sequence[Record], wanted: Container[str]) -> dict[_Key, dict[int, Score]]:

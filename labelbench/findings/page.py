@@ -40,15 +40,12 @@ class Published:
     figure: str = ""
     tuning: Tuning | None = None
 
-    def rate(self, letter: str) -> str:
-        """How the learning rate of a settings letter was chosen."""
-        conditions = self.board.legend.get(letter)
-        return "" if conditions is None else "tuned for each label" if conditions.tuned else "one rate for all"
-
     def training(self, letter: str) -> str:
         """How the networks of a settings letter learnt, and on what they were measured, in few words."""
         conditions = self.board.legend.get(letter)
-        return "" if conditions is None else f"{conditions.training}, {self.rate(letter)}"
+        if conditions is None:
+            return ""
+        return f"{conditions.training}, {'tuned for each label' if conditions.tuned else 'one rate for all'}"
 
 
 def summary_text(published: Sequence[Published], claims: Claims) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from labelbench.leaderboard.repeat import Repeat, asked_again
-from labelbench.plugins.lookup import evaluator_here
+from labelbench.plugins.lookup import evaluator_here, headline_of
 from labelbench.results.conditions import Conditions
 from labelbench.results.tables import Column, Flag, Row, Table, Value
 from labelbench.runs import RunSpec
@@ -163,12 +163,8 @@ def ordered(rows: Iterable[Row], columns: Sequence[Column]) -> tuple[Row, ...]:
 
 
 def _declared(table: Table) -> Iterator[Column]:
-    """The headline scores that were measured; the first score where the evaluator names none or is not here."""
     known = {column.score: column for column in table.columns}
-    named = [one for one in evaluator_here(table.title).headline if one.score in known]
-    yield from (replace(known[one.score], heading=one.heading) for one in named)
-    if not named:
-        yield from map(_headed, table.columns[:1])
+    yield from (_headed(known[score]) for score in headline_of(table.title, known))
 
 
 def _headed(column: Column) -> Column:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from functools import cache
@@ -98,6 +98,12 @@ def evaluator_here(name: str) -> Evaluator | type[Evaluator]:
         return evaluator(name)
     except LabelbenchError:
         return Evaluator
+
+
+def headline_of(name: str, measured: Iterable[str]) -> list[str]:
+    """The headline scores of an evaluator that were measured; the first score where it names none or is not here."""
+    scores = list(measured)
+    return [one.score for one in evaluator_here(name).headline if one.score in scores] or scores[:1]
 
 
 def section_of(name: str) -> Section:
