@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from brief import BRIEF
 from pages import LANGUAGES, PAGES, ROOT, Block, blocks
 
 WITH_CODE = [page for page in PAGES if any(blocks(page))]
@@ -71,18 +72,8 @@ def test_the_readers_evaluator_measures_a_real_network(reader: Path) -> None:
         if block.title:
             followed(page, block, {})
     subprocess.run(["pip", "install", "--editable", "worst-class"], check=True)
-    args = [
-        "run",
-        "--dataset",
-        "digits:size=8",
-        "--backbone",
-        "resnet8",
-        "--label",
-        "category",
-        "--evaluator",
-        "worst-class",
-    ]
-    args += ["--epochs", "1", "--train-fraction", "0.1", "--test-images", "50", "--threads", "1", "--results", "out"]
+    args = ["run", "--dataset", "digits:size=8", "--backbone", "resnet8", "--label", "category", *BRIEF]
+    args += ["--evaluator", "worst-class", "--threads", "1", "--results", "out"]
     done = subprocess.run(
         [sys.executable, "-m", "labelbench", *args, "--device", "cpu"], capture_output=True, text=True, check=False
     )

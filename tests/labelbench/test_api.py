@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 import labelbench
+from brief import BRIEF
 from labelbench.results.store import Results
 
 SMALL = {
@@ -52,20 +53,8 @@ def test_run_and_the_command_do_the_same(
     trained: tuple[Path, labelbench.ScoreTable], command: Callable[..., subprocess.CompletedProcess[str]]
 ) -> None:
     folder, _ = trained
-    options = [
-        "--dataset",
-        "digits:size=8",
-        "--backbone",
-        "resnet8",
-        "--label",
-        "category",
-        "--epochs",
-        "1",
-        "--seeds",
-        "1",
-    ]
-    options += ["--evaluator", "accuracy", "--evaluator", "label-statistics", "--train-fraction", "0.1"]
-    options += ["--test-images", "50", "--device", "cpu", "--threads", "1", "--results", str(folder)]
+    options = ["--dataset", "digits:size=8", "--backbone", "resnet8", "--label", "category", *BRIEF]
+    options += ["--evaluator", "label-statistics", "--device", "cpu", "--threads", "1", "--results", str(folder)]
     written = (folder / "leaderboard.md").read_text()
     done = command("run", *options)
     assert done.returncode == 0, done.stderr
