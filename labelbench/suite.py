@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
@@ -274,7 +274,9 @@ def _recipes(
 
 def _seeds_given(seeds: int | str | Sequence[int]) -> tuple[int, ...]:
     """Seeds as a count, as text, or one by one."""
-    return parse_seeds(seeds if isinstance(seeds, int | str) else ",".join(map(str, seeds)) + ",")
+    if isinstance(seeds, Iterable) and not isinstance(seeds, str):
+        return parse_seeds(",".join(map(str, seeds)) + ",")
+    return parse_seeds(str(seeds))
 
 
 def _names(what: str, names: Any) -> tuple[str, ...]:

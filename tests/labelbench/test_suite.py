@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -31,6 +32,12 @@ def test_seeds_are_a_count_or_a_list(text: str, seeds: tuple[int, ...]) -> None:
 def test_wrong_seeds_are_refused(text: str) -> None:
     with pytest.raises(InputError, match="seeds"):
         parse_seeds(text)
+
+
+@pytest.mark.parametrize("seeds", [2.5, True, [0.5], []])
+def test_seeds_of_another_kind_are_refused(seeds: Any) -> None:
+    with pytest.raises(InputError, match="seeds"):
+        Suite.load("quick").changed(seeds=seeds)
 
 
 COMPLETE = 'dataset="digits"\nlabel="category"\nbackbone="resnet8"\nevaluator="accuracy"\n'
