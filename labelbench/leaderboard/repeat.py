@@ -111,8 +111,7 @@ def asked_again(
         shipped = suite in suite_names()
         asked = {"suite": suite if shipped else f"{suite}.toml", **asked}
         asked |= {"backbone": like.backbone, "evaluator": sorted(set(evaluators)), **_training(like)}
-        if shipped:
-            asked |= _changed(Suite.load(suite), like, test_images)
+        asked |= _changed(Suite.load(suite) if shipped else None, like, test_images)
         return Repeat(("run", *_options(asked), *_machine(like), "--results", results))
     return _repeat(like, evaluators, test_images, asked=asked, results=results)
 
@@ -151,12 +150,12 @@ def _training(run: RunSpec) -> dict[str, Any]:
     return {"train-fraction": run.train_fraction, "numerics": run.numerics.mode}
 
 
-def _changed(suite: Suite, run: RunSpec, test_images: int | None) -> dict[str, Any]:
-    """What of a run and its measurement the suite says otherwise."""
+def _changed(suite: Suite | None, run: RunSpec, test_images: int | None) -> dict[str, Any]:
+    """What of a run and its measurement the suite says otherwise, or may say where it is not known."""
     changed: dict[str, Any] = {}
-    if run.recipe.epochs != suite.recipe_of(run.label).epochs:
+    if suite is None or run.recipe.epochs != suite.recipe_of(run.label).epochs:
         changed["epochs"] = run.recipe.epochs
-    if test_images != suite.test_images:
+    if suite is None or test_images != suite.test_images:
         changed["test-images"] = test_images or "all"
     return changed
 

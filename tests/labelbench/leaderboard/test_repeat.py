@@ -87,9 +87,14 @@ def test_a_verdict_that_is_open_has_a_command_that_measures_what_it_lacks(
         assert {cell.run for cell in plan.cells} & {cell.run for cell in done}
 
 
+@pytest.mark.parametrize("suite_name", ["quick", "mine.toml"])
 @pytest.mark.parametrize("changed", [{}, {"epochs": 1, "test_images": 50}, {"test_images": "all"}, {"recipe": "short"}])
-def test_what_a_row_lacks_is_asked_for_under_the_settings_of_the_row(changed: dict[str, Any], tmp_path: Path) -> None:
-    suite = Suite.load("quick").changed(**changed)
+def test_what_a_row_lacks_is_asked_for_under_the_settings_of_the_row(
+    suite_name: str, changed: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("mine.toml").write_text('base = "quick"', encoding="utf-8")
+    suite = Suite.load(suite_name).changed(**changed)
     where = {"dataset": suite.datasets[0], "backbone": suite.backbones[0], "test_images": suite.test_images}
     records = [
         made_up.record(label, seed, evaluator, {"area": 0.5}, recipe=suite.recipe_of(label), **where)
