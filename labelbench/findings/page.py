@@ -49,8 +49,8 @@ class Published:
 
 
 def summary_text(published: Sequence[Published], claims: Claims) -> str:
-    """The boards, and their verdicts with a row for each claim and attack: for a front page."""
-    return "\n".join([BEGIN, "", *_summary(published, claims), END])
+    """The boards that decide a verdict, all if none does, and their verdicts by claim and attack: for a front page."""
+    return "\n".join([BEGIN, "", *_counts(published), *_summary(_deciding(published) or published, claims), END])
 
 
 def page_text(published: Sequence[Published], claims: Claims, command: str) -> str:
@@ -80,6 +80,7 @@ def with_summary(text: str, summary: str) -> str:
 def _page(published: Sequence[Published], claims: Claims, command: str) -> Iterator[str]:
     yield from ("# Findings", "")
     yield from (f"Made from the published folders by `{command}`; a test makes it again and compares.", "")
+    yield from _counts(published)
     yield from _summary(published, claims)
     yield from (_SAME_IMAGES, "")
     for one in published:
@@ -99,14 +100,28 @@ def _page(published: Sequence[Published], claims: Claims, command: str) -> Itera
     yield from _reported(published)
 
 
-def _summary(published: Sequence[Published], claims: Claims) -> Iterator[str]:
+def _counts(published: Sequence[Published]) -> Iterator[str]:
+    """How many verdicts are decided, and by which boards."""
     counts = Counter(verdict.outcome for one in published for verdict in _judged(one))
-    decided = counts["reproduced"] + counts["contradicted"]
+    where = [f"{_decided(one)} on {one.name}" for one in _deciding(published)]
+    others = ", ".join(one.name for one in published if not _decided(one))
+    where += [f"none on {others}"] if where and others else []
+    decided = sum(map(_decided, published))
     words = ", ".join(f"{counts[outcome]} {outcome}" for outcome in OUTCOMES)
-    by_board = [(sum(verdict.outcome != OUTCOMES[2] for verdict in _judged(one)), one.name) for one in published]
-    where = ", ".join(f"{count} on {name}" for count, name in by_board if count)
-    yield f"{decided} of {counts.total()} verdicts are decided{f' ({where})' if where else ''}: {words}. {_PROTOCOL}"
+    by_board = f" ({', '.join(where)})" if where else ""
+    yield f"{decided} of {counts.total()} verdicts are decided{by_board}: {words}. {_PROTOCOL}"
     yield ""
+
+
+def _deciding(published: Sequence[Published]) -> list[Published]:
+    return [one for one in published if _decided(one)]
+
+
+def _decided(one: Published) -> int:
+    return sum(verdict.outcome != "not decided" for verdict in _judged(one))
+
+
+def _summary(published: Sequence[Published], claims: Claims) -> Iterator[str]:
     found: dict[tuple[str, ...], list[str]] = defaultdict(list)
     places: dict[tuple[str, ...], None] = {}
     for one in published:

@@ -70,6 +70,16 @@ def test_a_board_of_two_trainings_has_a_column_for_each() -> None:
         assert f"| **{head}** | cifar10 | resnet32 | 600 epochs, {share} of 50,000 training images" in text
 
 
+def test_a_front_page_has_the_boards_that_decide_and_counts_the_others() -> None:
+    deciding = published(category=0.9, speech=0.5, shuffled_speech=0.9, gaussian_composition=0.9)
+    other = replace(published(category=0.9, speech=0.9), name="other")
+    text = summary_text([deciding, other], paper_claims())
+    assert "verdicts are decided (1 on mine, none on other): 0 reproduced, 1 contradicted" in text
+    assert "| **mine** |" in text and "| **other** |" not in text
+    assert "| **other** |" in page_text([deciding, other], paper_claims(), "")
+    assert "| **other** |" in summary_text([other], paper_claims())
+
+
 def test_a_figure_is_said_to_show_no_more_than_was_measured() -> None:
     one = replace(published(category=0.9, speech=0.9), figure="mine.png")
     assert "*mine: accuracy against epsilon, for the labels and attacks that were measured.*" in page_text(
