@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from pathlib import Path
+from statistics import fmean
 
 import pytest
 
@@ -82,3 +84,45 @@ def test_no_dense_label_keeps_more_than_one_hot_targets_of_its_loss_under_the_ad
     # Category labels are told from both, so that the network and the seeds would have shown it.
     for label in ("official:speech", "category-huber"):
         assert difference(board, label, "category", "attacks-adaptive:quick", "adaptive/2").separated
+
+
+@pytest.fixture(scope="module")
+def cifar100() -> labelbench.ScoreTable:
+    return labelbench.load_results(RESULTS / "cifar100-resnet8")
+
+
+def means(board: labelbench.ScoreTable, evaluator: str, score: str) -> dict[str, float]:
+    """Of each label over its seeds, in %."""
+    found: dict[str, list[float]] = defaultdict(list)
+    for row in board.where(evaluator=evaluator, score=score):
+        assert row.value is not None
+        found[row.label].append(100 * row.value)
+    assert all(len(values) >= 3 for values in found.values())
+    return {label: fmean(values) for label, values in found.items()}
+
+
+def test_what_labels_reach_on_cifar_100_is_that_of_the_board(cifar100: labelbench.ScoreTable) -> None:
+    text = " ".join((RESULTS / "README.md").read_text(encoding="utf-8").split())
+    said = re.search(r"category reaches (\S+) % on 1,000 test images, and the best dense label (\S+) %", text)
+    control = re.search(r"\(category-huber\) reach (\S+) %, at the largest rate", text)
+    assert said and control
+    accuracy = means(cifar100, "accuracy", "nearest")
+    dense = max(mean for label, mean in accuracy.items() if not label.startswith("category"))
+    found = (accuracy["category"], dense, accuracy["category-huber"])
+    assert (*said.groups(), *control.groups()) == tuple(f"{value:.1f}" for value in found)
+    for page in ("README.md", "docs/pages/index.md"):
+        text = " ".join((RESULTS.parent / page).read_text(encoding="utf-8").split())
+        assert f"such targets reach {accuracy['category-huber']:.0f} %, and the control says nothing" in text
+
+
+def test_what_is_kept_of_what_was_read_right_on_cifar_100_is_that_of_the_board(
+    cifar100: labelbench.ScoreTable,
+) -> None:
+    text = " ".join((RESULTS / "README.md").read_text(encoding="utf-8").split())
+    said = re.search(r"at 1/255 dense labels keep (\d+) to (\d+) % of what they read right, category (\d+) %", text)
+    assert said
+    kept = means(cifar100, "attacks-adaptive:quick", "adaptive/1/of-correct")
+    # Constant labels read next to nothing right.
+    dense = [mean for label, mean in kept.items() if not label.startswith(("category", "constant"))]
+    assert len(dense) == 3
+    assert said.groups() == tuple(f"{value:.0f}" for value in (min(dense), max(dense), kept["category"]))
