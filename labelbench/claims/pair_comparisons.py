@@ -30,6 +30,7 @@ class _Cell:
     text: str
     mean: float
     holds: bool
+    against: float
 
 
 def judge_pairs(
@@ -90,7 +91,9 @@ def _judge_pair(
                 continue
         cells.append(_cell(comparison, key, units.get(key, ""), numbers, least, found))
     if cells:
-        found.evidence.append(f"{left.name} less {right.name}: {_in_words(comparison, cells)}")
+        sentence = f"{left.name} less {right.name}: {_in_words(comparison, cells)}"
+        found.evidence.append(sentence)
+        found.opposed[sentence] = min(cell.against for cell in cells)
     for row in (left, right):
         for flag in row.flags:
             note = f"{row.name} has the flag {flag.name} for {flag.raised} of {flag.measured} seeds"
@@ -123,7 +126,7 @@ def _cell(comparison: Comparison, key: str, unit: str, numbers: Sequence[float],
     low, high = interval or (mean, mean)
     shown = [shown_number(number, unit, signed=True) for number in (mean, low, high)]
     points = " points" if unit == "share" else f" {unit}" if unit else ""
-    return _Cell(key, f"{shown[0]}{points} [{shown[1]}, {shown[2]}], n = {len(numbers)}", mean, holds)
+    return _Cell(key, f"{shown[0]}{points} [{shown[1]}, {shown[2]}], n = {len(numbers)}", mean, holds, against)
 
 
 def _in_words(comparison: Comparison, cells: Sequence[_Cell]) -> str:

@@ -103,6 +103,12 @@ def test_as_many_seeds_as_are_said_to_contradict_a_claim_do_so() -> None:
     assert found_with(needed - 1).outcome == "not decided" and found_with(needed).outcome == "contradicted"
 
 
+def test_what_contradicts_a_claim_comes_first() -> None:
+    found = verdict(accuracy(**{**COMPARABLE, "shuffled_speech": 0.85, "gaussian_composition": 0.5}), "C1")
+    firsts = [sentence.partition(" less ")[0] for sentence in found.evidence]
+    assert found.outcome == "contradicted" and firsts == ["gaussian-composition", "shuffled-speech", "speech"]
+
+
 @pytest.mark.parametrize("speech", [0.8, 0.99])
 def test_equivalence_is_contradicted_by_a_difference_beyond_the_margin(speech: float) -> None:
     found = verdict(accuracy(**{**COMPARABLE, "speech": speech}), "C1")
