@@ -57,9 +57,8 @@ class Measured:
 class Found:
     """What the comparisons of one claim have shown so far."""
 
-    evidence: list[str] = field(default_factory=list)
-    # Of a sentence of the evidence: the least p-value with which what it says speaks against the claim.
-    opposed: dict[str, float] = field(default_factory=dict)
+    # Sentences, each with the least p-value of what it says against the claim.
+    evidence: dict[str, float] = field(default_factory=dict)
     against: list[float] = field(default_factory=list)
     held: int = 0
     # Of each pair's cell: how far the mean lies where the claim has it, its spread, and the level at which it holds.
@@ -73,7 +72,7 @@ class Found:
         missing = list(_summed(self.missing))
         evidence = [*self.evidence, *_summed(self.nothing)]
         if self.against and p_any(self.against) <= HOLDS_AT:
-            evidence.sort(key=lambda sentence: self.opposed.get(sentence, 1.0))
+            evidence.sort(key=lambda sentence: self.evidence.get(sentence, 1.0))
             return "contradicted", tuple(evidence), tuple(missing)
         if missing:
             return "not decided", tuple(evidence), tuple(missing)

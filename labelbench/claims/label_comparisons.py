@@ -79,10 +79,11 @@ def judge_best(
             found.held += holds
             # Statistics of labels are known and not estimated: what may be wrong is that the label is the better one.
             found.against.append(1.0 if holds else chance)
-            found.evidence.append(
+            sentence = (
                 f"{one} does better than {other} in {outcome}; {comparison.statistic} {sides[0]:.4g}, of {other} "
                 f"{sides[1]:.4g}"
             )
+            found.evidence[sentence] = found.against[-1]
 
 
 def _differences(
@@ -149,7 +150,8 @@ def judge_correlation(
     low, high = spearman_interval(rho, len(points))
     found.held += low > comparison.margin
     found.against.append(1 - p_correlation_above(rho, len(points), comparison.margin))
-    found.evidence.append(
+    sentence = (
         f"{comparison.statistic} and {evaluator}/{comparison.scores[0]}: "
         f"Spearman {rho:+.2f} [{low:+.2f}, {high:+.2f}], n = {len(points)} labels"
     )
+    found.evidence[sentence] = found.against[-1]

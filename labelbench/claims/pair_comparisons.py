@@ -92,13 +92,12 @@ def _judge_pair(
         cells.append(_cell(comparison, key, units.get(key, ""), numbers, least, found))
     if cells:
         sentence = f"{left.name} less {right.name}: {_in_words(comparison, cells)}"
-        found.evidence.append(sentence)
-        found.opposed[sentence] = min(cell.against for cell in cells)
+        found.evidence[sentence] = min(cell.against for cell in cells)
     for row in (left, right):
         for flag in row.flags:
             note = f"{row.name} has the flag {flag.name} for {flag.raised} of {flag.measured} seeds"
-            if cells and note not in found.evidence:
-                found.evidence.append(note)
+            if cells:
+                found.evidence[note] = 1.0
 
 
 def _known(row: Row, key: str) -> bool:
