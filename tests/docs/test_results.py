@@ -28,6 +28,11 @@ def board() -> labelbench.ScoreTable:
     return labelbench.load_results(RESULTS / "cifar10-quarter")
 
 
+def in_one_line(page: Path) -> str:
+    """The text of a page, wherever its lines break."""
+    return " ".join(page.read_text(encoding="utf-8").split())
+
+
 def difference(board: labelbench.ScoreTable, label: str, other: str, evaluator: str, score: str) -> Paired:
     """Of all seeds that both have."""
     one, two = (
@@ -58,7 +63,7 @@ def test_points_more_than_category_are_those_of_the_board(board: labelbench.Scor
 
 
 def test_what_the_loss_alone_gives_is_that_of_the_board(board: labelbench.ScoreTable) -> None:
-    text = " ".join((RESULTS / "README.md").read_text(encoding="utf-8").split())
+    text = in_one_line(RESULTS / "README.md")
     said = re.search(r"official:speech less category-huber at 1/255 and 2/255 (.+?) and (.+?)\)", text)
     assert said
     columns = (COLUMNS["adaptive 1/255"], COLUMNS["adaptive 2/255"])
@@ -71,7 +76,7 @@ def test_no_dense_label_keeps_more_than_one_hot_targets_of_its_loss_under_the_ad
     board: labelbench.ScoreTable,
 ) -> None:
     for page in ("README.md", "docs/pages/index.md"):
-        text = " ".join((RESULTS.parent / page).read_text(encoding="utf-8").split())
+        text = in_one_line(RESULTS.parent / page)
         assert "under the adaptive attack to 4/255, no dense label is shown to keep more than one-hot targets" in text
     measured = {row.label for row in board.where(evaluator="attacks-adaptive:quick")}
     dense = {label for label in measured if not label.startswith("category")}
@@ -102,7 +107,7 @@ def means(board: labelbench.ScoreTable, evaluator: str, score: str) -> dict[str,
 
 
 def test_what_labels_reach_on_cifar_100_is_that_of_the_board(cifar100: labelbench.ScoreTable) -> None:
-    text = " ".join((RESULTS / "README.md").read_text(encoding="utf-8").split())
+    text = in_one_line(RESULTS / "README.md")
     said = re.search(r"category reaches (\S+) % on 1,000 test images, and the best dense label (\S+) %", text)
     control = re.search(r"\(category-huber\) reach (\S+) %, at the largest rate", text)
     assert said and control
@@ -111,14 +116,14 @@ def test_what_labels_reach_on_cifar_100_is_that_of_the_board(cifar100: labelbenc
     found = (accuracy["category"], dense, accuracy["category-huber"])
     assert (*said.groups(), *control.groups()) == tuple(f"{value:.1f}" for value in found)
     for page in ("README.md", "docs/pages/index.md"):
-        text = " ".join((RESULTS.parent / page).read_text(encoding="utf-8").split())
+        text = in_one_line(RESULTS.parent / page)
         assert f"such targets reach {accuracy['category-huber']:.0f} %, and the control says nothing" in text
 
 
 def test_what_is_kept_of_what_was_read_right_on_cifar_100_is_that_of_the_board(
     cifar100: labelbench.ScoreTable,
 ) -> None:
-    text = " ".join((RESULTS / "README.md").read_text(encoding="utf-8").split())
+    text = in_one_line(RESULTS / "README.md")
     said = re.search(r"at 1/255 dense labels keep (\d+) to (\d+) % of what they read right, category (\d+) %", text)
     assert said
     kept = means(cifar100, "attacks-adaptive:quick", "adaptive/1/of-correct")
